@@ -1,0 +1,180 @@
+/*
+ * change.c
+ *		Change numbers: the order of everything in a user's feed.
+ *
+ * Each user has a row in feed, from which every write takes its numbers.  The
+ * lock on that row lives until commit, so numbers of one user are handed out
+ * in the order of commits: a reader that has seen number n will never see a
+ * lower one appear.
+ *
+ * Taking numbers is a statement of its own.  Whatever follows gets a snapshot
+ * that was taken under the lock, and so sees all that earlier holders wrote.
+ * UPDATE comes before INSERT: under REPEATABLE READ, after somebody erased
+ * the feed, a bare INSERT .. ON CONFLICT would go on with an old snapshot.
+ *
+ * Times rise with numbers: the time of a write is the clock's, or one
+ * microsecond after the previous write's where the clock has not moved on.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "storage/itemptr.h"
+#include "storage/proc.h"
+#include "utils/timestamp.h"
+
+#include "activityfeed.h"
+#include "change.h"
+#include "plans.h"
+
+/*
+ * $1 user_id, $2 how many numbers, $3 that less one as microseconds; and $4
+ * where the row is, for the first of the two.
+ */
+#define TAKE_FROM_FEED \
+	"UPDATE activityfeed.feed AS f SET " \
+	"change_number = f.change_number OPERATOR(pg_catalog.+) $2, " \
+	"last_modified_date_time = GREATEST(pg_catalog.clock_timestamp(), " \
+	"f.last_modified_date_time OPERATOR(pg_catalog.+) " \
+	"'00:00:00.000001'::pg_catalog.interval) OPERATOR(pg_catalog.+) $3 " \
+	"WHERE f.user_id OPERATOR(pg_catalog.=) $1 "
+#define RETURNING_STAMP \
+	"RETURNING f.change_number, f.last_modified_date_time, f.ctid"
+
+static KeptPlan take_by_place = {
+	.sql = TAKE_FROM_FEED "AND f.ctid OPERATOR(pg_catalog.=) $4 " RETURNING_STAMP,
+	.nparams = 4,
+	.types = {TEXTOID, INT8OID, INTERVALOID, TIDOID}
+};
+
+static KeptPlan take_by_key = {
+	.sql = TAKE_FROM_FEED RETURNING_STAMP,
+	.nparams = 3,
+	.types = {TEXTOID, INT8OID, INTERVALOID}
+};
+
+/*
+ * A new feed starts at $4, the clock's microseconds since 1970, so that one
+ * that was erased and made again does not reuse its numbers.
+ */
+static KeptPlan create_feed = {
+	.sql = "INSERT INTO activityfeed.feed AS f (user_id, change_number, "
+	"last_modified_date_time, oldest_change_number) "
+	"VALUES ($1, $4 OPERATOR(pg_catalog.+) $2, "
+	"pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) $3, $4) "
+	"ON CONFLICT (user_id) DO UPDATE SET "
+	"change_number = f.change_number OPERATOR(pg_catalog.+) $2, "
+	"last_modified_date_time = GREATEST(pg_catalog.clock_timestamp(), "
+	"f.last_modified_date_time OPERATOR(pg_catalog.+) "
+	"'00:00:00.000001'::pg_catalog.interval) OPERATOR(pg_catalog.+) $3 "
+	RETURNING_STAMP,
+	.nparams = 4,
+	.types = {TEXTOID, INT8OID, INTERVALOID, INT8OID}
+};
+
+/*
+ * Where the feed row is that this transaction wrote last.  Finding it by key
+ * goes through all the versions that the transaction has left behind, which
+ * makes many writes of one user in one transaction quadratic.  It is no more
+ * than a hint: a statement that finds nothing there looks by key.
+ */
+typedef struct FeedPlace
+{
+	LocalTransactionId transaction;
+	ItemPointerData ctid;
+	int			user_id_length;
+	char		user_id[MAX_ID_LENGTH];
+} FeedPlace;
+
+static FeedPlace last_place = {InvalidLocalTransactionId};
+
+/* What RETURNING_STAMP returns. */
+typedef struct TakenStamp
+{
+	ChangeStamp last;
+	ItemPointerData ctid;
+} TakenStamp;
+
+static void
+TakeStamp(void *context, Datum *values, bool *nulls)
+{
+	TakenStamp *taken = context;
+
+	taken->last.number = DatumGetInt64(values[0]);
+	taken->last.time = DatumGetTimestampTz(values[1]);
+	ItemPointerCopy((ItemPointer) DatumGetPointer(values[2]), &taken->ctid);
+}
+
+static bool
+PlaceIsKnown(const text *user_id)
+{
+	return last_place.transaction == MyLocalTransactionId() &&
+		last_place.user_id_length == VARSIZE_ANY_EXHDR(user_id) &&
+		memcmp(last_place.user_id, VARDATA_ANY(user_id),
+			   last_place.user_id_length) == 0;
+}
+
+static void
+RememberPlace(const text *user_id, const ItemPointerData *ctid)
+{
+	last_place.transaction = MyLocalTransactionId();
+	last_place.ctid = *ctid;
+	last_place.user_id_length = VARSIZE_ANY_EXHDR(user_id);
+	memcpy(last_place.user_id, VARDATA_ANY(user_id),
+		   last_place.user_id_length);
+}
+
+/*
+ * Takes "count" numbers for a user and locks the user's feed until the end of
+ * the transaction.  Where there is no feed yet one is made, or, unless
+ * "create", nothing happens and the result is false.
+ *
+ * *first is the stamp of the first row; ChangeNext has the others.  Raises
+ * 40001 when another transaction was faster and this one has a snapshot for
+ * all of its life.  SPI must be connected.
+ */
+bool
+ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
+{
+	text	   *user = (text *) DatumGetPointer(user_id);
+	Interval	more = {.time = count - 1};
+	Datum		values[4];
+	TakenStamp	taken;
+	uint64		found = 0;
+
+	values[0] = user_id;
+	values[1] = Int64GetDatum(count);
+	values[2] = IntervalPGetDatum(&more);
+	if (PlaceIsKnown(user))
+	{
+		values[3] = PointerGetDatum(&last_place.ctid);
+		found = PlanWrite(&take_by_place, values, NULL, TakeStamp, &taken);
+	}
+	if (found == 0)
+		found = PlanWrite(&take_by_key, values, NULL, TakeStamp, &taken);
+	if (found == 0 && !create)
+		return false;
+	if (found == 0)
+	{
+		values[3] = Int64GetDatum(GetCurrentTimestamp() +
+								  (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
+								  USECS_PER_DAY);
+		found = PlanWrite(&create_feed, values, NULL, TakeStamp, &taken);
+	}
+	if (found != 1)
+		elog(ERROR, "could not take a change number");
+	RememberPlace(user, &taken.ctid);
+	first->number = taken.last.number - (count - 1);
+	first->time = taken.last.time - (count - 1);
+	return true;
+}
+
+/*
+ * The stamp after this one, of those that were taken together.
+ */
+ChangeStamp
+ChangeNext(ChangeStamp stamp)
+{
+	stamp.number++;
+	stamp.time++;
+	return stamp;
+}

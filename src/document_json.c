@@ -1,0 +1,742 @@
+/*
+ * document_json.c
+ *		From JSON text to the structs of document.h: the only user of json-c.
+ *
+ * What a resource's members are is said in tables; one function reads any
+ * object by its table.  utils/builtins.h must not be included here, as it
+ * declares a json_object too.
+ *
+ * json-c allocates with malloc, which an error would leak.  The reader
+ * therefore hangs its tokener and its tree on a callback of the memory
+ * context that it lives in, before it parses anything.
+ */
+#include "postgres.h"
+
+#include <json-c/json.h>
+
+#include "utils/palloc.h"
+
+#include "activityfeed.h"
+#include "document_json.h"
+#include "encoding.h"
+#include "timestamp.h"
+
+struct DocumentReader
+{
+	DocumentRules rules;
+	json_tokener *tokener;		/* owned; malloc'd */
+	json_object *root;			/* owned; malloc'd; NULL between documents */
+	MemoryContextCallback callback;
+};
+
+/* Where in a document something is, for a path. */
+typedef struct Place
+{
+	const struct Place *parent; /* NULL: the document itself */
+	const char *name;			/* of a member, in UTF-8; NULL: an element */
+	int			index;			/* of an element */
+} Place;
+
+typedef enum MemberKind
+{
+	MEMBER_STRING,				/* char * */
+	MEMBER_TIME,				/* OptionalTime */
+	MEMBER_REQUIRED_TIME,		/* the same; "" counts as missing */
+	MEMBER_DURATION,			/* of a HistoryItemDocument */
+	MEMBER_ITEM_ID,				/* of a HistoryItemDocument */
+	MEMBER_ADD_IMAGE_QUERY,		/* of an AttributionDocument */
+	MEMBER_OPAQUE,				/* only its type is looked at */
+	MEMBER_OBJECT,				/* pointer to the nested resource */
+	MEMBER_HISTORY_ITEMS,		/* of an ActivityDocument */
+	MEMBER_STATUS,				/* set by the server */
+	MEMBER_SERVER				/* set by the server: ignored */
+} MemberKind;
+
+typedef struct MemberRule
+{
+	const char *name;
+	MemberKind	kind;
+	size_t		offset;			/* in the resource's struct */
+	const struct ResourceRule *nested;	/* for MEMBER_OBJECT */
+} MemberRule;
+
+typedef struct ResourceRule
+{
+	const char *type_name;		/* for @odata.type, without the "#" */
+	size_t		size;			/* of the struct */
+	const MemberRule *members;	/* ends with a NULL name */
+} ResourceRule;
+
+static const MemberRule attribution_members[] = {
+	{"iconUrl", MEMBER_STRING, offsetof(AttributionDocument, icon_url), NULL},
+	{"alternateText", MEMBER_STRING, offsetof(AttributionDocument, alternate_text), NULL},
+	{"alternativeText", MEMBER_STRING, offsetof(AttributionDocument, alternative_text), NULL},
+	{"addImageQuery", MEMBER_ADD_IMAGE_QUERY, 0, NULL},
+	{NULL, MEMBER_SERVER, 0, NULL}
+};
+
+static const ResourceRule attribution_rule = {
+	"microsoft.graph.imageInfo", sizeof(AttributionDocument),
+	attribution_members
+};
+
+static const MemberRule visual_elements_members[] = {
+	{"displayText", MEMBER_STRING, offsetof(VisualElementsDocument, display_text), NULL},
+	{"description", MEMBER_STRING, offsetof(VisualElementsDocument, description), NULL},
+	{"backgroundColor", MEMBER_STRING, offsetof(VisualElementsDocument, background_color), NULL},
+	{"attribution", MEMBER_OBJECT, offsetof(VisualElementsDocument, attribution),
+	&attribution_rule},
+	{"content", MEMBER_OPAQUE, 0, NULL},
+	{NULL, MEMBER_SERVER, 0, NULL}
+};
+
+static const ResourceRule visual_elements_rule = {
+	"microsoft.graph.visualInfo", sizeof(VisualElementsDocument),
+	visual_elements_members
+};
+
+static const MemberRule activity_members[] = {
+	{"appActivityId", MEMBER_STRING, offsetof(ActivityDocument, app_activity_id), NULL},
+	{"activitySourceHost", MEMBER_STRING, offsetof(ActivityDocument, activity_source_host), NULL},
+	{"activationUrl", MEMBER_STRING, offsetof(ActivityDocument, activation_url), NULL},
+	{"visualElements", MEMBER_OBJECT, offsetof(ActivityDocument, visual_elements),
+	&visual_elements_rule},
+	{"appDisplayName", MEMBER_STRING, offsetof(ActivityDocument, app_display_name), NULL},
+	{"contentUrl", MEMBER_STRING, offsetof(ActivityDocument, content_url), NULL},
+	{"fallbackUrl", MEMBER_STRING, offsetof(ActivityDocument, fallback_url), NULL},
+	{"userTimezone", MEMBER_STRING, offsetof(ActivityDocument, user_timezone), NULL},
+	{"contentInfo", MEMBER_OPAQUE, 0, NULL},
+	{"historyItems", MEMBER_HISTORY_ITEMS, 0, NULL},
+	{"id", MEMBER_SERVER, 0, NULL},
+	{"createdDateTime", MEMBER_SERVER, 0, NULL},
+	{"lastModifiedDateTime", MEMBER_SERVER, 0, NULL},
+	{"expirationDateTime", MEMBER_SERVER, 0, NULL},
+	{"status", MEMBER_STATUS, 0, NULL},
+	{NULL, MEMBER_SERVER, 0, NULL}
+};
+
+static const ResourceRule activity_rule = {
+	"microsoft.graph.userActivity", sizeof(ActivityDocument),
+	activity_members
+};
+
+static const MemberRule history_item_members[] = {
+	{"startedDateTime", MEMBER_REQUIRED_TIME, offsetof(HistoryItemDocument, started), NULL},
+	{"lastActiveDateTime", MEMBER_TIME, offsetof(HistoryItemDocument, last_active), NULL},
+	{"activeDurationSeconds", MEMBER_DURATION, 0, NULL},
+	{"expirationDateTime", MEMBER_TIME, offsetof(HistoryItemDocument, expiration), NULL},
+	{"userTimezone", MEMBER_STRING, offsetof(HistoryItemDocument, user_timezone), NULL},
+	{"id", MEMBER_ITEM_ID, 0, NULL},
+	{"createdDateTime", MEMBER_SERVER, 0, NULL},
+	{"lastModifiedDateTime", MEMBER_SERVER, 0, NULL},
+	{"status", MEMBER_STATUS, 0, NULL},
+	{NULL, MEMBER_SERVER, 0, NULL}
+};
+
+static const ResourceRule history_item_rule = {
+	"microsoft.graph.activityHistoryItem", sizeof(HistoryItemDocument),
+	history_item_members
+};
+
+static const MemberRule identity_members[] = {
+	{"type", MEMBER_STRING, offsetof(IdentityDocument, type_name), NULL},
+	{"id", MEMBER_STRING, offsetof(IdentityDocument, id), NULL},
+	{NULL, MEMBER_SERVER, 0, NULL}
+};
+
+static const ResourceRule identity_rule = {
+	"microsoft.graph.externalConnectors.identity", sizeof(IdentityDocument),
+	identity_members
+};
+
+static const MemberRule external_activity_members[] = {
+	{"type", MEMBER_STRING, offsetof(ExternalActivityDocument, type_name), NULL},
+	{"startDateTime", MEMBER_REQUIRED_TIME, offsetof(ExternalActivityDocument, start), NULL},
+	{"performedBy", MEMBER_OBJECT, offsetof(ExternalActivityDocument, performed_by),
+	&identity_rule},
+	{NULL, MEMBER_SERVER, 0, NULL}
+};
+
+static const ResourceRule external_activity_rule = {
+	"microsoft.graph.externalConnectors.externalActivity",
+	sizeof(ExternalActivityDocument), external_activity_members
+};
+
+/* What a call of ReadObject works with. */
+typedef struct ReadState
+{
+	const DocumentRules *rules; /* borrowed */
+	DocumentError *error;		/* borrowed */
+} ReadState;
+
+static bool ReadObject(ReadState *state, const Place *place,
+					   json_object *object, const ResourceRule *rule,
+					   void *target);
+
+static void
+FreeTree(DocumentReader *reader)
+{
+	json_object *root = reader->root;
+
+	reader->root = NULL;
+	json_object_put(root);		/* NULL is fine */
+}
+
+static void
+FreeReader(void *arg)
+{
+	DocumentReader *reader = arg;
+
+	FreeTree(reader);
+	json_tokener_free(reader->tokener);
+}
+
+/*
+ * Makes a reader that lives as long as the current memory context.
+ */
+DocumentReader *
+DocumentReaderCreate(const DocumentRules *rules)
+{
+	DocumentReader *reader = palloc0(sizeof(DocumentReader));
+
+	reader->rules = *rules;
+
+	/*
+	 * A container at the deepest level that JsonFindTrouble lets pass has
+	 * members one level further down.
+	 */
+	reader->tokener = json_tokener_new_ex(setting_max_depth + 1);
+	if (reader->tokener == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory"),
+				 errdetail("Could not create a JSON parser.")));
+	json_tokener_set_flags(reader->tokener, JSON_TOKENER_STRICT);
+	reader->callback.func = FreeReader;
+	reader->callback.arg = reader;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext,
+									   &reader->callback);
+	return reader;
+}
+
+static void
+AppendPlace(StringInfo path, const Place *place)
+{
+	if (place == NULL)
+		return;
+	AppendPlace(path, place->parent);
+	if (place->name == NULL)
+		appendStringInfo(path, "[%d]", place->index);
+	else
+		appendStringInfo(path, "%s%s", path->len > 0 ? "." : "", place->name);
+}
+
+/*
+ * The path of a place, in the server encoding.
+ */
+static char *
+PathOf(const Place *place)
+{
+	StringInfoData path;
+
+	initStringInfo(&path);
+	AppendPlace(&path, place);
+	return EncodingFromUtf8(path.data, path.len);
+}
+
+/*
+ * What a value is, with its article.
+ */
+static const char *
+KindOf(json_object *value)
+{
+	switch (json_object_get_type(value))
+	{
+		case json_type_null:
+			return "null";
+		case json_type_boolean:
+			return "a boolean";
+		case json_type_int:
+		case json_type_double:
+			return "a number";
+		case json_type_string:
+			return "a string";
+		case json_type_array:
+			return "an array";
+		default:
+			return "an object";
+	}
+}
+
+/*
+ * The same for a value that is still text.
+ */
+const char *
+DocumentJsonKind(JsonSlice value)
+{
+	switch (value.start < value.end ? *value.start : '\0')
+	{
+		case 'n':
+			return "null";
+		case 't':
+		case 'f':
+			return "a boolean";
+		case '"':
+			return "a string";
+		case '[':
+			return "an array";
+		case '{':
+			return "an object";
+		default:
+			return "a number";
+	}
+}
+
+static bool
+WrongType(ReadState *state, const Place *place, json_object *value,
+		  const char *expected)
+{
+	return DocumentWrongType(state->error, PathOf(place), expected,
+							 KindOf(value));
+}
+
+/*
+ * Requires a string.
+ */
+static bool
+ExpectString(ReadState *state, const Place *place, json_object *value)
+{
+	if (json_object_is_type(value, json_type_string))
+		return true;
+	return WrongType(state, place, value, "a string");
+}
+
+static bool
+ReadString(ReadState *state, const Place *place, json_object *value,
+		   char **target)
+{
+	if (!ExpectString(state, place, value))
+		return false;
+	*target = EncodingFromUtf8(json_object_get_string(value),
+							   json_object_get_string_len(value));
+	return true;
+}
+
+static bool
+ReadTime(ReadState *state, const Place *place, json_object *value,
+		 bool required, OptionalTime *target)
+{
+	size_t		length;
+
+	if (!ExpectString(state, place, value))
+		return false;
+	length = json_object_get_string_len(value);
+	if (length == 0 && required)
+		return true;
+	if (!TimestampParse(json_object_get_string(value), length, &target->value))
+		return DocumentBadValue(state->error, PathOf(place),
+								"be a date and time with a zone, such as 2018-02-26T20:54:04.345Z, in the years 1 to 9999");
+	target->given = true;
+	return true;
+}
+
+static bool
+ReadDuration(ReadState *state, const Place *place, json_object *value,
+			 HistoryItemDocument *item)
+{
+	if (!json_object_is_type(value, json_type_int))
+		return WrongType(state, place, value, "an integer");
+	item->duration = json_object_get_int64(value);	/* clamped */
+	item->duration_given = true;
+	return true;
+}
+
+/*
+ * Reads a GUID in the notation of the documents: 8-4-4-4-12 hexadecimal
+ * digits in any case, without braces.
+ */
+static bool
+ParseGuid(const char *text, size_t length, pg_uuid_t *uuid)
+{
+	if (length != 36)
+		return false;
+	memset(uuid, 0, sizeof(*uuid));
+	for (int i = 0, digit = 0; i < 36; i++)
+	{
+		int			value;
+
+		if (i == 8 || i == 13 || i == 18 || i == 23)
+		{
+			if (text[i] != '-')
+				return false;
+			continue;
+		}
+		if (text[i] >= '0' && text[i] <= '9')
+			value = text[i] - '0';
+		else if ((text[i] | 0x20) >= 'a' && (text[i] | 0x20) <= 'f')
+			value = (text[i] | 0x20) - 'a' + 10;
+		else
+			return false;
+		uuid->data[digit / 2] |= (digit % 2 == 0) ? value << 4 : value;
+		digit++;
+	}
+	return true;
+}
+
+static bool
+ReadItemId(ReadState *state, const Place *place, json_object *value,
+		   HistoryItemDocument *item)
+{
+	if (!ExpectString(state, place, value))
+		return false;
+	if (!ParseGuid(json_object_get_string(value),
+				   json_object_get_string_len(value), &item->id))
+		return DocumentBadValue(state->error, PathOf(place),
+								"be a GUID, such as 61fc8f36-919f-4b73-89d4-1cb7b159d912");
+	item->has_id = true;
+	return true;
+}
+
+/*
+ * addImageQuery is a boolean, but the published examples also send the
+ * strings "true" and "false".
+ */
+static bool
+ReadAddImageQuery(ReadState *state, const Place *place, json_object *value,
+				  AttributionDocument *attribution)
+{
+	attribution->has_add_image_query = true;
+	if (json_object_is_type(value, json_type_boolean))
+	{
+		attribution->add_image_query = json_object_get_boolean(value);
+		return true;
+	}
+	if (!json_object_is_type(value, json_type_string))
+		return WrongType(state, place, value, "a boolean");
+	attribution->add_image_query =
+		strcmp(json_object_get_string(value), "true") == 0;
+	if (!attribution->add_image_query &&
+		strcmp(json_object_get_string(value), "false") != 0)
+		return DocumentBadValue(state->error, PathOf(place),
+								"be true or false");
+	return true;
+}
+
+/*
+ * The server sets the status, and what a client sends is ignored; but the
+ * sentinel of the metadata's enumeration is no status at all.
+ */
+static bool
+ReadStatus(ReadState *state, const Place *place, json_object *value)
+{
+	if (json_object_is_type(value, json_type_string) &&
+		strcmp(json_object_get_string(value), "unknownFutureValue") == 0)
+		return DocumentBadValue(state->error, PathOf(place),
+								"be active, updated, deleted or ignored");
+	return true;
+}
+
+static bool
+ReadOpaque(ReadState *state, const Place *place, json_object *value)
+{
+	if (!json_object_is_type(value, json_type_object))
+		return WrongType(state, place, value, "an object");
+	return true;
+}
+
+static bool
+ReadNested(ReadState *state, const Place *place, json_object *value,
+		   const ResourceRule *rule, void **target)
+{
+	*target = palloc0(rule->size);
+	return ReadObject(state, place, value, rule, *target);
+}
+
+static bool
+ReadHistoryItems(ReadState *state, const Place *place, json_object *value,
+				 ActivityDocument *activity)
+{
+	size_t		count;
+
+	if (!json_object_is_type(value, json_type_array))
+		return WrongType(state, place, value, "an array");
+	count = json_object_array_length(value);
+	if (count > setting_max_batch)
+		return DocumentOverLimit(state->error, "too many history items",
+								 psprintf("Member \"historyItems\" has %zu elements, the limit set by activityfeed.max_batch is %d.",
+										  count, setting_max_batch));
+	activity->history_item_count = (int) count;
+	activity->history_items = palloc0(count * sizeof(HistoryItemDocument));
+	for (size_t i = 0; i < count; i++)
+	{
+		Place		element = {place, NULL, (int) i};
+
+		if (!ReadObject(state, &element,
+						json_object_array_get_idx(value, i),
+						&history_item_rule, &activity->history_items[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Reads a member that is not null into its place in the resource's struct.
+ */
+static bool
+ReadMember(ReadState *state, const Place *place, json_object *value,
+		   const MemberRule *rule, void *resource)
+{
+	void	   *target = (char *) resource + rule->offset;
+
+	switch (rule->kind)
+	{
+		case MEMBER_STRING:
+			return ReadString(state, place, value, target);
+		case MEMBER_TIME:
+			return ReadTime(state, place, value, false, target);
+		case MEMBER_REQUIRED_TIME:
+			return ReadTime(state, place, value, true, target);
+		case MEMBER_DURATION:
+			return ReadDuration(state, place, value, resource);
+		case MEMBER_ITEM_ID:
+			return ReadItemId(state, place, value, resource);
+		case MEMBER_ADD_IMAGE_QUERY:
+			return ReadAddImageQuery(state, place, value, resource);
+		case MEMBER_OPAQUE:
+			return ReadOpaque(state, place, value);
+		case MEMBER_OBJECT:
+			return ReadNested(state, place, value, rule->nested, target);
+		case MEMBER_HISTORY_ITEMS:
+			return ReadHistoryItems(state, place, value, resource);
+		case MEMBER_STATUS:
+			return ReadStatus(state, place, value);
+		case MEMBER_SERVER:
+			return true;
+	}
+	return true;
+}
+
+/*
+ * Annotations are ignored, except one that says that the object is of another
+ * type than the one that belongs in this place.
+ */
+static bool
+CheckAnnotation(ReadState *state, const Place *place, json_object *value,
+				const char *type_name)
+{
+	const char *type;
+
+	if (strcmp(place->name, "@odata.type") != 0)
+		return true;
+	if (!ExpectString(state, place, value))
+		return false;
+	type = json_object_get_string(value);
+	if (type[0] == '#')
+		type++;
+	if (strcmp(type, type_name) != 0)
+		return DocumentBadValue(state->error, PathOf(place),
+								psprintf("be \"#%s\"", type_name));
+	return true;
+}
+
+static const MemberRule *
+FindRule(const MemberRule *rules, const char *name)
+{
+	for (; rules->name != NULL; rules++)
+	{
+		if (strcmp(rules->name, name) == 0)
+			return rules;
+	}
+	return NULL;
+}
+
+/*
+ * Reads an object by the rule of its resource into a zeroed struct.
+ */
+static bool
+ReadObject(ReadState *state, const Place *place, json_object *object,
+		   const ResourceRule *rule, void *target)
+{
+	json_object_iter iter;
+
+	if (!json_object_is_type(object, json_type_object))
+		return WrongType(state, place, object, "an object");
+	json_object_object_foreachC(object, iter)
+	{
+		Place		member = {place, iter.key, 0};
+		const MemberRule *member_rule = FindRule(rule->members, iter.key);
+
+		if (strchr(iter.key, '@') != NULL)
+		{
+			if (!CheckAnnotation(state, &member, iter.val, rule->type_name))
+				return false;
+		}
+		else if (member_rule == NULL)
+		{
+			if (state->rules->strict)
+				return DocumentUnknown(state->error, PathOf(&member));
+		}
+		else if (iter.val != NULL &&
+				 !ReadMember(state, &member, iter.val, member_rule, target))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Refuses what is no object; a string that holds an object was probably
+ * encoded twice.
+ */
+static bool
+CheckIsObject(JsonSlice text, DocumentError *error)
+{
+	if (text.start < text.end && *text.start == '{')
+		return true;
+	DocumentWrongType(error, "", "an object", DocumentJsonKind(text));
+	if (text.start < text.end && *text.start == '"')
+		error->hint = DOUBLE_ENCODING_HINT;
+	return false;
+}
+
+/*
+ * Looks at a text, before anything is built from it, for what could not be
+ * stored.
+ */
+static bool
+CheckText(JsonSlice text, DocumentError *error)
+{
+	const char *where = NULL;
+	JsonTrouble trouble = JsonFindTrouble(text, setting_max_depth, &where);
+	StringInfoData path;
+
+	if (trouble == JSON_FINE)
+		return true;
+	if (trouble == JSON_TOO_DEEP)
+		return DocumentOverLimit(error, "document is nested too deeply",
+								 psprintf("The limit set by activityfeed.max_depth is %d levels.",
+										  setting_max_depth));
+	initStringInfo(&path);
+	JsonAppendPath(&path, text, where);
+	return DocumentTextTrouble(error, trouble, path.data);
+}
+
+/*
+ * Parses a text into reader->root.
+ */
+static bool
+ParseTree(DocumentReader *reader, JsonSlice text, DocumentError *error)
+{
+	size_t		length = text.end - text.start;
+	const char *utf8;
+
+	if (length > setting_max_document_size)
+		return DocumentOverLimit(error, "document is too large",
+								 psprintf("The document has %zu bytes, the limit set by activityfeed.max_document_size is %d.",
+										  length, setting_max_document_size));
+	if (!CheckIsObject(text, error) || !CheckText(text, error))
+		return false;
+	utf8 = EncodingToUtf8(text.start, &length);
+	FreeTree(reader);
+	json_tokener_reset(reader->tokener);
+	reader->root = json_tokener_parse_ex(reader->tokener, utf8, (int) length);
+	if (reader->root == NULL)
+		elog(ERROR, "json-c refused a document: %s",
+			 json_tokener_error_desc(json_tokener_get_error(reader->tokener)));
+	return true;
+}
+
+/*
+ * Parses a document and reads it by the rule of its resource.
+ */
+static bool
+ReadDocument(DocumentReader *reader, JsonSlice text, const ResourceRule *rule,
+			 void *target, DocumentError *error)
+{
+	ReadState	state = {&reader->rules, error};
+
+	memset(target, 0, rule->size);
+	error->sqlstate = 0;
+	return ParseTree(reader, text, error) &&
+		ReadObject(&state, NULL, reader->root, rule, target);
+}
+
+/*
+ * The text of an opaque member, if it is an object (and not null).
+ */
+static JsonSlice
+FindOpaque(JsonSlice object, const char *name)
+{
+	JsonSlice	value;
+	JsonSlice	none = {NULL, NULL};
+
+	if (JsonFindMember(object, name, &value) && *value.start == '{')
+		return value;
+	return none;
+}
+
+bool
+DocumentReadActivity(DocumentReader *reader, JsonSlice text,
+					 ActivityDocument *activity, DocumentError *error)
+{
+	JsonSlice	visual_elements;
+	bool		good;
+
+	good = ReadDocument(reader, text, &activity_rule, activity, error) &&
+		DocumentCheckActivity(activity, &reader->rules, error);
+	FreeTree(reader);
+	if (!good)
+		return false;
+	activity->content_info = FindOpaque(text, "contentInfo");
+	if (JsonFindMember(text, "visualElements", &visual_elements))
+		activity->visual_elements->content = FindOpaque(visual_elements,
+														"content");
+	return true;
+}
+
+bool
+DocumentReadHistoryItem(DocumentReader *reader, JsonSlice text,
+						HistoryItemDocument *item, DocumentError *error)
+{
+	bool		good;
+
+	good = ReadDocument(reader, text, &history_item_rule, item, error) &&
+		DocumentCheckHistoryItem(item, &reader->rules, "", error);
+	FreeTree(reader);
+	return good;
+}
+
+/*
+ * Whatever is wrong, *activity holds the type and the start if they could be
+ * read: the result of the element says them.
+ */
+bool
+DocumentReadExternalActivity(DocumentReader *reader, JsonSlice text,
+							 ExternalActivityDocument *activity,
+							 DocumentError *error)
+{
+	bool		good;
+
+	good = ReadDocument(reader, text, &external_activity_rule, activity, error);
+	if (good)
+		good = DocumentCheckExternalActivity(activity, error);
+	else if (reader->root != NULL)
+	{
+		DocumentError ignored;
+		ReadState	state = {&reader->rules, &ignored};
+
+		for (int i = 0; i < 2; i++)
+		{
+			const MemberRule *rule = &external_activity_members[i];
+			Place		place = {NULL, rule->name, 0};
+			json_object *value = json_object_object_get(reader->root,
+														rule->name);
+
+			if (value != NULL)
+				(void) ReadMember(&state, &place, value, rule, activity);
+		}
+		activity->performed_by = NULL;
+		(void) DocumentCheckExternalActivity(activity, &ignored);
+	}
+	FreeTree(reader);
+	return good;
+}

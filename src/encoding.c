@@ -1,0 +1,92 @@
+/*
+ * encoding.c
+ *		Between the server encoding and the UTF-8 that json-c speaks.
+ *
+ * A SQL_ASCII server does not know what its bytes mean: they pass as they
+ * are, and escapes for anything but ASCII are refused, as jsonb does.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "mb/pg_wchar.h"
+
+#include "encoding.h"
+
+/*
+ * Whether bytes are the same on both sides.
+ */
+static bool
+NeedsNoConversion(void)
+{
+	return GetDatabaseEncoding() == PG_UTF8 ||
+		GetDatabaseEncoding() == PG_SQL_ASCII;
+}
+
+/*
+ * Returns server text of *length bytes as UTF-8, and sets *length to its
+ * length; the text itself where it needs no conversion, else a palloc'd copy.
+ * Raises 22P05 for a character that UTF-8 lacks.
+ */
+const char *
+EncodingToUtf8(const char *text, size_t *length)
+{
+	char	   *converted;
+
+	if (NeedsNoConversion())
+		return text;
+	converted = pg_server_to_any(text, (int) *length, PG_UTF8);
+	if (converted != text)
+		*length = strlen(converted);
+	return converted;
+}
+
+/*
+ * Returns a palloc'd, zero-terminated copy in the server encoding.  The
+ * caller has made sure that the server encoding has the characters.
+ */
+char *
+EncodingFromUtf8(const char *text, size_t length)
+{
+	char	   *copy = pnstrdup(text, length);
+
+	if (NeedsNoConversion())
+		return copy;
+	return pg_any_to_server(copy, (int) length, PG_UTF8);
+}
+
+/*
+ * Whether the server encoding has a character that is not ASCII.
+ */
+bool
+EncodingHasCharacter(uint32 code_point)
+{
+	unsigned char utf8[MAX_MULTIBYTE_CHAR_LEN + 1];
+	unsigned char converted[MAX_UNICODE_EQUIVALENT_STRING + 1];
+	int			server_encoding = GetDatabaseEncoding();
+	int			length;
+	Oid			conversion;
+
+	if (server_encoding == PG_UTF8)
+		return true;
+	if (server_encoding == PG_SQL_ASCII)
+		return false;
+	conversion = FindDefaultConversionProc(PG_UTF8, server_encoding);
+	if (!OidIsValid(conversion))
+		return false;
+	unicode_to_utf8(code_point, utf8);
+	length = pg_utf_mblen(utf8);
+	return pg_do_encoding_conversion_buf(conversion, PG_UTF8, server_encoding,
+										 utf8, length,
+										 converted, sizeof(converted),
+										 true) == length;
+}
+
+/*
+ * The length of the longest part of server text that has at most "limit"
+ * bytes and no broken character.
+ */
+size_t
+EncodingClip(const char *text, size_t length, size_t limit)
+{
+	return pg_mbcliplen(text, (int) length, (int) limit);
+}

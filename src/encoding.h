@@ -1,0 +1,13 @@
+/*
+ * encoding.h
+ *		Between the server encoding and the UTF-8 that json-c speaks.
+ */
+#ifndef ACTIVITYFEED_ENCODING_H
+#define ACTIVITYFEED_ENCODING_H
+
+extern const char *EncodingToUtf8(const char *text, size_t *length);
+extern char *EncodingFromUtf8(const char *text, size_t length);
+extern bool EncodingHasCharacter(uint32 code_point);
+extern size_t EncodingClip(const char *text, size_t length, size_t limit);
+
+#endif							/* ACTIVITYFEED_ENCODING_H */

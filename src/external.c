@@ -1,0 +1,369 @@
+/*
+ * external.c
+ *		External activities: the batch, and reading them back.
+ *
+ * A batch is read element by element.  A bad element becomes a result with an
+ * error and the rest are stored, without a subtransaction: a document's error
+ * is returned, not raised.  Elements go to the table in chunks, so the memory
+ * for a batch does not grow with it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "activityfeed.h"
+#include "document_json.h"
+#include "external.h"
+#include "graph_json.h"
+#include "row.h"
+
+#define CHUNK_SIZE		1000
+
+/*
+ * $1 connection_id, $2 item_id, $3 types, $4 starts, $5 and $6 who performed
+ * them, $7 the time now.  Types are positions in the enum, from 1.
+ */
+static KeptPlan insert_chunk = {
+	.sql = "INSERT INTO activityfeed.external_activity AS e (connection_id, item_id, "
+	"type, start_date_time, performed_by_type, performed_by_id, "
+	"created_date_time) "
+	"SELECT $1, $2, (ARRAY['viewed', 'modified', 'created', 'commented']"
+	"::activityfeed.external_activity_type[])[u.type], u.start, "
+	"(ARRAY['user', 'group', 'externalGroup']"
+	"::activityfeed.identity_type[])[u.performer_type], u.performer_id, $7 "
+	"FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), "
+	"pg_catalog.unnest($5), pg_catalog.unnest($6)) "
+	"AS u (type, start, performer_type, performer_id) "
+	"RETURNING e.id",
+	.nparams = 7,
+	.types = {TEXTOID, TEXTOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, INT2ARRAYOID,
+	TEXTARRAYOID, TIMESTAMPTZOID}
+};
+
+/* $1 connection_id, $2 item_id, $3 before, $4 top */
+static KeptPlan list_items = {
+	.sql = "SELECT " EXTERNAL_ACTIVITY_COLUMNS " "
+	"FROM activityfeed.external_activity AS e "
+	"WHERE e.connection_id OPERATOR(pg_catalog.=) $1 "
+	"AND e.item_id OPERATOR(pg_catalog.=) $2 "
+	"AND e.id OPERATOR(pg_catalog.<) $3 "
+	"ORDER BY e.id DESC LIMIT $4",
+	.nparams = 4,
+	.types = {TEXTOID, TEXTOID, INT8OID, INT8OID}
+};
+
+/* One element of a chunk: what was read, and what became of it. */
+typedef struct ChunkElement
+{
+	ExternalActivityDocument activity;
+	bool		is_good;
+	Datum		error;			/* jsonb, unless it is good */
+	int64		id;				/* if it is good, once stored */
+} ChunkElement;
+
+typedef struct Chunk
+{
+	int			count;
+	int			good;
+	int			stored;			/* ids received so far */
+	int			first_index;	/* of its first element in the batch */
+	ChunkElement elements[CHUNK_SIZE];
+} Chunk;
+
+/*
+ * Looks for what is wrong with the members around a batch's array.
+ */
+static bool
+CheckEnvelope(JsonSlice document, bool strict, DocumentError *error)
+{
+	JsonMembers members;
+	JsonSlice	name;
+	JsonSlice	value;
+
+	JsonBeginMembers(document, &members);
+	while (JsonNextMember(&members, &name, &value))
+	{
+		size_t		length = name.end - name.start - 2;
+
+		if (strict && !JsonNameIs(name, "activities") &&
+			memchr(name.start, '@', length + 1) == NULL)
+			return DocumentUnknown(error, pnstrdup(name.start + 1, length));
+	}
+	return true;
+}
+
+/*
+ * Finds the array of a batch, which is {"activities": [...]} or the array
+ * itself.
+ */
+bool
+ExternalFindBatch(JsonSlice document, bool strict, JsonSlice *array,
+				  DocumentError *error)
+{
+	const char *kind = DocumentJsonKind(document);
+
+	*array = document;
+	if (*document.start == '[')
+		return true;
+	if (*document.start != '{')
+	{
+		DocumentWrongType(error, "", "an object or an array", kind);
+		if (*document.start == '"')
+			error->hint = DOUBLE_ENCODING_HINT;
+		return false;
+	}
+	if (!CheckEnvelope(document, strict, error))
+		return false;
+	if (!JsonFindMember(document, "activities", array) ||
+		*array->start == 'n')
+		return DocumentMissing(error, "activities", "an array", NULL);
+	if (*array->start != '[')
+		return DocumentWrongType(error, "activities", "an array",
+								 DocumentJsonKind(*array));
+	return true;
+}
+
+/*
+ * Raises 54000 for a batch of too many elements.
+ */
+static void
+CheckCount(JsonSlice array)
+{
+	JsonElements elements;
+	JsonSlice	element;
+	DocumentError error;
+	int64		count = 0;
+
+	JsonBeginElements(array, &elements);
+	while (JsonNextElement(&elements, &element))
+	{
+		if (count++ % CHUNK_SIZE == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	if (count <= setting_max_batch)
+		return;
+	DocumentOverLimit(&error, "too many external activities",
+					  psprintf("The batch has " INT64_FORMAT " elements, the limit set by activityfeed.max_batch is %d.",
+							   count, setting_max_batch));
+	DocumentRaise(&error);
+}
+
+static Datum
+ErrorJsonb(const DocumentError *error)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	GraphJsonError(&text, error);
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
+}
+
+/*
+ * Reads elements until the chunk is full or there are no more.
+ */
+static void
+ReadChunk(Chunk *chunk, JsonElements *elements, DocumentReader *reader)
+{
+	JsonSlice	text;
+
+	chunk->count = chunk->good = chunk->stored = 0;
+	while (chunk->count < CHUNK_SIZE && JsonNextElement(elements, &text))
+	{
+		ChunkElement *element = &chunk->elements[chunk->count++];
+		DocumentError error;
+
+		CHECK_FOR_INTERRUPTS();
+		element->is_good = DocumentReadExternalActivity(reader, text,
+														&element->activity,
+														&error);
+		if (element->is_good)
+			chunk->good++;
+		else
+			element->error = ErrorJsonb(&error);
+	}
+}
+
+/* Columns of a chunk on their way into arrays. */
+typedef struct ChunkColumns
+{
+	Datum		types[CHUNK_SIZE];
+	Datum		starts[CHUNK_SIZE];
+	Datum		performer_types[CHUNK_SIZE];
+	Datum		performer_ids[CHUNK_SIZE];
+	bool		performer_nulls[CHUNK_SIZE];
+} ChunkColumns;
+
+static void
+FillColumns(const Chunk *chunk, ChunkColumns *columns)
+{
+	int			n = 0;
+
+	for (int i = 0; i < chunk->count; i++)
+	{
+		const ExternalActivityDocument *activity = &chunk->elements[i].activity;
+		const IdentityDocument *performer = activity->performed_by;
+
+		if (!chunk->elements[i].is_good)
+			continue;
+		columns->types[n] = Int16GetDatum(activity->type + 1);
+		columns->starts[n] = TimestampTzGetDatum(activity->start.value);
+		columns->performer_nulls[n] = performer == NULL;
+		columns->performer_types[n] = performer == NULL ? (Datum) 0 :
+			Int16GetDatum(performer->type + 1);
+		columns->performer_ids[n] = performer == NULL ? (Datum) 0 :
+			CStringGetTextDatum(performer->id);
+		n++;
+	}
+}
+
+static Datum
+ArrayOf(Datum *elements, bool *nulls, int count, Oid type, int length,
+		bool by_value, char alignment)
+{
+	int			dimension = count;
+	int			lower_bound = 1;
+
+	return PointerGetDatum(construct_md_array(elements, nulls, 1, &dimension,
+											  &lower_bound, type, length,
+											  by_value, alignment));
+}
+
+/*
+ * Takes the id of the next good element: rows are returned in the order in
+ * which they were inserted.
+ */
+static void
+TakeId(void *context, Datum *values, bool *nulls)
+{
+	Chunk	   *chunk = context;
+
+	while (!chunk->elements[chunk->stored].is_good)
+		chunk->stored++;
+	chunk->elements[chunk->stored++].id = DatumGetInt64(values[0]);
+}
+
+static void
+StoreChunk(const ExternalItem *item, Chunk *chunk, TimestampTz now)
+{
+	ChunkColumns *columns;
+	Datum		values[7];
+
+	if (chunk->good == 0)
+		return;
+	columns = palloc(sizeof(ChunkColumns));
+	FillColumns(chunk, columns);
+	values[0] = item->connection_id;
+	values[1] = item->item_id;
+	values[2] = ArrayOf(columns->types, NULL, chunk->good,
+						INT2OID, sizeof(int16), true, TYPALIGN_SHORT);
+	values[3] = ArrayOf(columns->starts, NULL, chunk->good,
+						TIMESTAMPTZOID, sizeof(TimestampTz),
+						FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	values[4] = ArrayOf(columns->performer_types, columns->performer_nulls,
+						chunk->good, INT2OID, sizeof(int16), true,
+						TYPALIGN_SHORT);
+	values[5] = ArrayOf(columns->performer_ids, columns->performer_nulls,
+						chunk->good, TEXTOID, -1, false, TYPALIGN_INT);
+	values[6] = TimestampTzGetDatum(now);
+	if (PlanWrite(&insert_chunk, values, NULL, TakeId, chunk) != chunk->good)
+		elog(ERROR, "not every external activity was stored");
+}
+
+/*
+ * Hands the chunk's results out in the order of its elements.
+ */
+static void
+ReportChunk(const Chunk *chunk, const Datum *type_labels, PlanRowTaker take,
+			void *context)
+{
+	for (int i = 0; i < chunk->count; i++)
+	{
+		const ChunkElement *element = &chunk->elements[i];
+		const ExternalActivityDocument *activity = &element->activity;
+		Datum		values[EXTERNAL_RESULT_COLUMN_COUNT] = {0};
+		bool		nulls[EXTERNAL_RESULT_COLUMN_COUNT] = {0};
+
+		values[EXTERNAL_RESULT_INDEX] = Int32GetDatum(chunk->first_index + i);
+		values[EXTERNAL_RESULT_ID] = Int64GetDatum(element->id);
+		nulls[EXTERNAL_RESULT_ID] = !element->is_good;
+		nulls[EXTERNAL_RESULT_TYPE] = !activity->has_type;
+		if (activity->has_type)
+			values[EXTERNAL_RESULT_TYPE] = type_labels[activity->type];
+		values[EXTERNAL_RESULT_START] =
+			TimestampTzGetDatum(activity->start.value);
+		nulls[EXTERNAL_RESULT_START] = !activity->start.given;
+		values[EXTERNAL_RESULT_ERROR] = element->error;
+		nulls[EXTERNAL_RESULT_ERROR] = element->is_good;
+		take(context, values, nulls);
+	}
+}
+
+/*
+ * The enum's values in the order of ExternalActivityType.
+ */
+static void
+LookUpLabels(Oid type_enum, Datum *labels)
+{
+	for (int i = 0; external_activity_type_names[i] != NULL; i++)
+		labels[i] = DirectFunctionCall2(enum_in,
+										CStringGetDatum(external_activity_type_names[i]),
+										ObjectIdGetDatum(type_enum));
+}
+
+/*
+ * Stores a batch and hands a result for each element to "take", in the order
+ * of row.h.  type_enum is the enum type of the results.  SPI must be
+ * connected.
+ */
+void
+ExternalAdd(const ExternalItem *item, JsonSlice array, Oid type_enum,
+			PlanRowTaker take, void *context)
+{
+	DocumentRules rules = {setting_strict, GetCurrentTimestamp()};
+	DocumentReader *reader = DocumentReaderCreate(&rules);
+	Chunk	   *chunk = palloc0(sizeof(Chunk));
+	MemoryContext chunk_context;
+	MemoryContext old_context;
+	Datum		labels[EXTERNAL_ACTIVITY_COMMENTED + 1];
+	JsonElements elements;
+
+	CheckCount(array);
+	LookUpLabels(type_enum, labels);
+	chunk_context = AllocSetContextCreate(CurrentMemoryContext,
+										  "activityfeed batch",
+										  ALLOCSET_DEFAULT_SIZES);
+	JsonBeginElements(array, &elements);
+	do
+	{
+		old_context = MemoryContextSwitchTo(chunk_context);
+		ReadChunk(chunk, &elements, reader);
+		StoreChunk(item, chunk, rules.now);
+		ReportChunk(chunk, labels, take, context);
+		chunk->first_index += chunk->count;
+		MemoryContextSwitchTo(old_context);
+		MemoryContextReset(chunk_context);
+	} while (chunk->count == CHUNK_SIZE);
+}
+
+/*
+ * What was stored for an item, newest id first.
+ */
+void
+ExternalList(const ExternalItem *item, int top, int64 before,
+			 PlanRowTaker take, void *context)
+{
+	Datum		values[4];
+
+	values[0] = item->connection_id;
+	values[1] = item->item_id;
+	values[2] = Int64GetDatum(before);
+	values[3] = Int64GetDatum(top);
+	(void) PlanRead(&list_items, values, NULL, take, context);
+}

@@ -1,0 +1,25 @@
+/*
+ * external.h
+ *		External activities: the batch, and reading them back.
+ */
+#ifndef ACTIVITYFEED_EXTERNAL_H
+#define ACTIVITYFEED_EXTERNAL_H
+
+#include "document.h"
+#include "plans.h"
+
+/* The item that a batch is about. */
+typedef struct ExternalItem
+{
+	Datum		connection_id;	/* text */
+	Datum		item_id;		/* text */
+} ExternalItem;
+
+extern bool ExternalFindBatch(JsonSlice document, bool strict,
+							  JsonSlice *array, DocumentError *error);
+extern void ExternalAdd(const ExternalItem *item, JsonSlice array,
+						Oid type_enum, PlanRowTaker take, void *context);
+extern void ExternalList(const ExternalItem *item, int top, int64 before,
+						 PlanRowTaker take, void *context);
+
+#endif							/* ACTIVITYFEED_EXTERNAL_H */

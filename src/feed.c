@@ -1,0 +1,263 @@
+/*
+ * feed.c
+ *		Reading: lists, recency, single rows.
+ *
+ * A list is an index scan by bucket, newest first; an incremental sort puts
+ * the at most 256 rows of a bucket in order of their exact numbers, and the
+ * scan stops when the page is full.  A cursor is two conditions: the bucket
+ * bounds the scan, the number is exact.
+ *
+ * For every app of a user, the apps are found by a loose scan of the same
+ * index, one probe for each, and their pages are merged.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/timestamp.h"
+
+#include "feed.h"
+#include "row.h"
+
+/*
+ * $1 user_id, $2 app_id, $3 before, $4 and $5 modified after and before, $6
+ * the time now, $7 top.
+ */
+#define PAGE_PARAMETERS		7
+#define PAGE_TYPES \
+	TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
+	TIMESTAMPTZOID, INT8OID
+
+#define PAGE_OF_ACTIVITIES(app, bucket, number, condition) \
+	"SELECT " ACTIVITY_COLUMNS " FROM activityfeed.activity AS a " \
+	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 " \
+	"AND a.app_id OPERATOR(pg_catalog.=) " app " " \
+	"AND a." bucket " OPERATOR(pg_catalog.<=) " \
+	"($3 OPERATOR(pg_catalog.>>) 8) " \
+	"AND a." number " OPERATOR(pg_catalog.<) $3 " \
+	"AND a.last_modified_date_time OPERATOR(pg_catalog.>) $4 " \
+	"AND a.last_modified_date_time OPERATOR(pg_catalog.<) $5 " \
+	"AND a.expiration_date_time OPERATOR(pg_catalog.>) $6 " \
+	"AND " condition " " \
+	"ORDER BY a." bucket " DESC, a." number " DESC LIMIT $7"
+
+/*
+ * The page of every app, merged.  The recursive term yields a last row of
+ * NULL, for which the lateral page is empty.
+ */
+#define EVERY_APP(page, number) \
+	"WITH RECURSIVE app (app_id) AS (" \
+	"(SELECT x.app_id FROM activityfeed.activity AS x " \
+	"WHERE x.user_id OPERATOR(pg_catalog.=) $1 " \
+	"ORDER BY x.app_id LIMIT 1) " \
+	"UNION ALL " \
+	"SELECT (SELECT x.app_id FROM activityfeed.activity AS x " \
+	"WHERE x.user_id OPERATOR(pg_catalog.=) $1 " \
+	"AND x.app_id OPERATOR(pg_catalog.>) app.app_id " \
+	"ORDER BY x.app_id LIMIT 1) " \
+	"FROM app WHERE app.app_id IS NOT NULL) " \
+	"SELECT " ACTIVITY_COLUMNS " FROM app CROSS JOIN LATERAL (" page ") AS a " \
+	"ORDER BY a." number " DESC LIMIT $7"
+
+/* The condition of a list by change; $8 ignored. */
+#define HAS_STATUS \
+	"a.status OPERATOR(pg_catalog.=) CASE WHEN $8 " \
+	"THEN 'ignored'::activityfeed.status " \
+	"ELSE 'updated'::activityfeed.status END"
+
+/* The condition of recency, spelled as in the partial index. */
+#define HAS_HISTORY \
+	"a.history_expiration_date_time OPERATOR(pg_catalog.>) $6 " \
+	"AND a.status OPERATOR(pg_catalog.=) 'updated'::activityfeed.status " \
+	"AND a.history_bucket IS NOT NULL"
+
+#define CHANGED(app) \
+	PAGE_OF_ACTIVITIES(app, "change_bucket", "change_number", HAS_STATUS)
+#define RECENT(app) \
+	PAGE_OF_ACTIVITIES(app, "history_bucket", "history_change_number", \
+					   HAS_HISTORY)
+
+static KeptPlan activities_of_app = {
+	.sql = CHANGED("$2"),
+	.nparams = PAGE_PARAMETERS + 1,
+	.types = {PAGE_TYPES, BOOLOID}
+};
+
+static KeptPlan activities_of_every_app = {
+	.sql = EVERY_APP(CHANGED("app.app_id"), "change_number"),
+	.nparams = PAGE_PARAMETERS + 1,
+	.types = {PAGE_TYPES, BOOLOID}
+};
+
+static KeptPlan recent_of_app = {
+	.sql = RECENT("$2"),
+	.nparams = PAGE_PARAMETERS,
+	.types = {PAGE_TYPES}
+};
+
+static KeptPlan recent_of_every_app = {
+	.sql = EVERY_APP(RECENT("app.app_id"), "history_change_number"),
+	.nparams = PAGE_PARAMETERS,
+	.types = {PAGE_TYPES}
+};
+
+/* $8 activity id */
+static KeptPlan history_items = {
+	.sql = "SELECT " HISTORY_ITEM_COLUMNS " FROM activityfeed.history_item AS h "
+	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND h.activity_id OPERATOR(pg_catalog.=) $8 "
+	"AND ($2 IS NULL OR h.app_id OPERATOR(pg_catalog.=) $2) "
+	"AND h.change_bucket OPERATOR(pg_catalog.<=) "
+	"($3 OPERATOR(pg_catalog.>>) 8) "
+	"AND h.change_number OPERATOR(pg_catalog.<) $3 "
+	"AND h.last_modified_date_time OPERATOR(pg_catalog.>) $4 "
+	"AND h.last_modified_date_time OPERATOR(pg_catalog.<) $5 "
+	"AND h.expiration_date_time OPERATOR(pg_catalog.>) $6 "
+	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status "
+	"ORDER BY h.change_bucket DESC, h.change_number DESC LIMIT $7",
+	.nparams = PAGE_PARAMETERS + 1,
+	.types = {PAGE_TYPES, INT8OID}
+};
+
+/* $1 user_id, $2 app_id, $3 the time now, $4 activity id */
+static KeptPlan get_activity = {
+	.sql = "SELECT " ACTIVITY_COLUMNS " FROM activityfeed.activity AS a "
+	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.id OPERATOR(pg_catalog.=) $4 "
+	"AND ($2 IS NULL OR a.app_id OPERATOR(pg_catalog.=) $2) "
+	"AND a.expiration_date_time OPERATOR(pg_catalog.>) $3 "
+	"AND a.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status",
+	.nparams = 4,
+	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID}
+};
+
+/* $5 id */
+static KeptPlan get_history_item = {
+	.sql = "SELECT " HISTORY_ITEM_COLUMNS " FROM activityfeed.history_item AS h "
+	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND h.activity_id OPERATOR(pg_catalog.=) $4 "
+	"AND h.id OPERATOR(pg_catalog.=) $5 "
+	"AND ($2 IS NULL OR h.app_id OPERATOR(pg_catalog.=) $2) "
+	"AND h.expiration_date_time OPERATOR(pg_catalog.>) $3 "
+	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status",
+	.nparams = 5,
+	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, UUIDOID}
+};
+
+static void
+SetPage(Datum *values, bool *nulls, const Principal *principal,
+		const FeedPage *page)
+{
+	memset(nulls, false, (PAGE_PARAMETERS + 1) * sizeof(bool));
+	values[0] = principal->user_id;
+	values[1] = principal->app_id;
+	nulls[1] = principal->every_app;
+	values[2] = Int64GetDatum(page->before);
+	values[3] = TimestampTzGetDatum(page->modified_after);
+	values[4] = TimestampTzGetDatum(page->modified_before);
+	values[5] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[6] = Int64GetDatum(page->top);
+}
+
+/*
+ * Activities by newest change first, the hidden ones or the others.
+ */
+void
+FeedActivities(const Principal *principal, const FeedPage *page, bool ignored,
+			   PlanRowTaker take, void *context)
+{
+	Datum		values[PAGE_PARAMETERS + 1];
+	bool		nulls[PAGE_PARAMETERS + 1];
+
+	SetPage(values, nulls, principal, page);
+	values[PAGE_PARAMETERS] = BoolGetDatum(ignored);
+	(void) PlanRead(principal->every_app ? &activities_of_every_app :
+					&activities_of_app, values, nulls, take, context);
+}
+
+/*
+ * Activities by newest history item first.  The item counts expired or not,
+ * but an activity is listed only while one of its items has not expired.
+ */
+void
+FeedRecent(const Principal *principal, const FeedPage *page,
+		   PlanRowTaker take, void *context)
+{
+	Datum		values[PAGE_PARAMETERS + 1];
+	bool		nulls[PAGE_PARAMETERS + 1];
+
+	SetPage(values, nulls, principal, page);
+	(void) PlanRead(principal->every_app ? &recent_of_every_app :
+					&recent_of_app, values, nulls, take, context);
+}
+
+/*
+ * The sessions of an activity by newest change first.
+ */
+void
+FeedHistoryItems(const Principal *principal, int64 activity_id,
+				 const FeedPage *page, PlanRowTaker take, void *context)
+{
+	Datum		values[PAGE_PARAMETERS + 1];
+	bool		nulls[PAGE_PARAMETERS + 1];
+
+	SetPage(values, nulls, principal, page);
+	values[PAGE_PARAMETERS] = Int64GetDatum(activity_id);
+	(void) PlanRead(&history_items, values, nulls, take, context);
+}
+
+/*
+ * The newest sessions of an activity, as they are after whatever the calling
+ * statement has written.
+ */
+void
+FeedNewestHistory(const Principal *principal, int64 activity_id, int top,
+				  PlanRowTaker take, void *context)
+{
+	FeedPage	page = {top, PG_INT64_MAX, DT_NOBEGIN, DT_NOEND};
+	Datum		values[PAGE_PARAMETERS + 1];
+	bool		nulls[PAGE_PARAMETERS + 1];
+
+	SetPage(values, nulls, principal, &page);
+	values[PAGE_PARAMETERS] = Int64GetDatum(activity_id);
+	(void) PlanWrite(&history_items, values, nulls, take, context);
+}
+
+static void
+SetRowKey(Datum *values, bool *nulls, const Principal *principal,
+		  int64 activity_id)
+{
+	values[0] = principal->user_id;
+	values[1] = principal->app_id;
+	nulls[1] = principal->every_app;
+	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[3] = Int64GetDatum(activity_id);
+}
+
+/*
+ * One activity, a hidden one too, or none.
+ */
+void
+FeedGetActivity(const Principal *principal, int64 id, PlanRowTaker take,
+				void *context)
+{
+	Datum		values[4];
+	bool		nulls[4] = {0};
+
+	SetRowKey(values, nulls, principal, id);
+	(void) PlanRead(&get_activity, values, nulls, take, context);
+}
+
+/*
+ * One session or none; id is a uuid.
+ */
+void
+FeedGetHistoryItem(const Principal *principal, int64 activity_id, Datum id,
+				   PlanRowTaker take, void *context)
+{
+	Datum		values[5];
+	bool		nulls[5] = {0};
+
+	SetRowKey(values, nulls, principal, activity_id);
+	values[4] = id;
+	(void) PlanRead(&get_history_item, values, nulls, take, context);
+}

@@ -1,0 +1,239 @@
+/*
+ * graph_json.c
+ *		Rows as the documents that go over the wire.
+ *
+ * Documents are appended to a string as they go; every member is there, null
+ * ones as explicit null.  Spaces are as in jsonb's output, which some of the
+ * members are.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "graph_json.h"
+#include "row.h"
+#include "timestamp.h"
+
+/*
+ * Appends what comes before a member's value.
+ */
+static void
+BeginMember(StringInfo out, const char *name)
+{
+	if (out->data[out->len - 1] != '{')
+		appendStringInfoString(out, ", ");
+	appendStringInfo(out, "\"%s\": ", name);
+}
+
+/*
+ * Appends a member up to its value, or all of it when it is null.  Returns
+ * whether the value is to follow.
+ */
+static bool
+BeginOrNull(StringInfo out, const char *name, bool isnull)
+{
+	BeginMember(out, name);
+	if (isnull)
+		appendStringInfoString(out, "null");
+	return !isnull;
+}
+
+static void
+AppendText(StringInfo out, const char *name, Datum value, bool isnull)
+{
+	if (BeginOrNull(out, name, isnull))
+	{
+		char	   *string = TextDatumGetCString(value);
+
+		escape_json(out, string);
+		pfree(string);
+	}
+}
+
+static void
+AppendTime(StringInfo out, const char *name, Datum value, bool isnull)
+{
+	if (BeginOrNull(out, name, isnull))
+	{
+		appendStringInfoChar(out, '"');
+		TimestampAppend(out, DatumGetTimestampTz(value));
+		appendStringInfoChar(out, '"');
+	}
+}
+
+static void
+AppendJsonb(StringInfo out, const char *name, Datum value, bool isnull)
+{
+	if (BeginOrNull(out, name, isnull))
+	{
+		Jsonb	   *jsonb = DatumGetJsonbP(value);
+
+		(void) JsonbToCString(out, &jsonb->root, VARSIZE(jsonb));
+		if ((Pointer) jsonb != DatumGetPointer(value))
+			pfree(jsonb);
+	}
+}
+
+static void
+AppendEnum(StringInfo out, const char *name, Datum value, bool isnull)
+{
+	if (BeginOrNull(out, name, isnull))
+	{
+		char	   *label = DatumGetCString(DirectFunctionCall1(enum_out, value));
+
+		escape_json(out, label);
+		pfree(label);
+	}
+}
+
+/*
+ * Ids are strings: they go beyond what JavaScript's numbers hold exactly.
+ */
+static void
+AppendId(StringInfo out, const char *name, Datum value, bool isnull)
+{
+	if (BeginOrNull(out, name, isnull))
+		appendStringInfo(out, "\"" INT64_FORMAT "\"", DatumGetInt64(value));
+}
+
+static void
+AppendUuid(StringInfo out, const char *name, Datum value, bool isnull)
+{
+	if (BeginOrNull(out, name, isnull))
+	{
+		char	   *uuid = DatumGetCString(DirectFunctionCall1(uuid_out, value));
+
+		escape_json(out, uuid);
+		pfree(uuid);
+	}
+}
+
+static void
+AppendInteger(StringInfo out, const char *name, Datum value, bool isnull)
+{
+	if (BeginOrNull(out, name, isnull))
+		appendStringInfo(out, "%d", DatumGetInt32(value));
+}
+
+#define COLUMN(column)	values[column], nulls[column]
+
+/*
+ * Appends an activity without its closing brace.
+ */
+void
+GraphJsonBeginActivity(StringInfo out, const Datum *values, const bool *nulls)
+{
+	appendStringInfoChar(out, '{');
+	AppendId(out, "id", COLUMN(ACTIVITY_ID));
+	AppendText(out, "appActivityId", COLUMN(ACTIVITY_APP_ACTIVITY_ID));
+	AppendText(out, "activitySourceHost", COLUMN(ACTIVITY_SOURCE_HOST));
+	AppendText(out, "activationUrl", COLUMN(ACTIVITY_ACTIVATION_URL));
+	AppendText(out, "appDisplayName", COLUMN(ACTIVITY_APP_DISPLAY_NAME));
+	AppendText(out, "contentUrl", COLUMN(ACTIVITY_CONTENT_URL));
+	AppendText(out, "fallbackUrl", COLUMN(ACTIVITY_FALLBACK_URL));
+	AppendText(out, "userTimezone", COLUMN(ACTIVITY_USER_TIMEZONE));
+	AppendJsonb(out, "visualElements", COLUMN(ACTIVITY_VISUAL_ELEMENTS));
+	AppendJsonb(out, "contentInfo", COLUMN(ACTIVITY_CONTENT_INFO));
+	AppendEnum(out, "status", COLUMN(ACTIVITY_STATUS));
+	AppendTime(out, "createdDateTime", COLUMN(ACTIVITY_CREATED));
+	AppendTime(out, "lastModifiedDateTime", COLUMN(ACTIVITY_LAST_MODIFIED));
+	AppendTime(out, "expirationDateTime", COLUMN(ACTIVITY_EXPIRATION));
+}
+
+void
+GraphJsonEndActivity(StringInfo out)
+{
+	appendStringInfoChar(out, '}');
+}
+
+void
+GraphJsonActivity(StringInfo out, const Datum *values, const bool *nulls)
+{
+	GraphJsonBeginActivity(out, values, nulls);
+	GraphJsonEndActivity(out);
+}
+
+void
+GraphJsonHistoryItem(StringInfo out, const Datum *values, const bool *nulls)
+{
+	appendStringInfoChar(out, '{');
+	AppendUuid(out, "id", COLUMN(HISTORY_ITEM_ID));
+	AppendTime(out, "startedDateTime", COLUMN(HISTORY_ITEM_STARTED));
+	AppendTime(out, "lastActiveDateTime", COLUMN(HISTORY_ITEM_LAST_ACTIVE));
+	AppendInteger(out, "activeDurationSeconds", COLUMN(HISTORY_ITEM_DURATION));
+	AppendText(out, "userTimezone", COLUMN(HISTORY_ITEM_USER_TIMEZONE));
+	AppendEnum(out, "status", COLUMN(HISTORY_ITEM_STATUS));
+	AppendTime(out, "createdDateTime", COLUMN(HISTORY_ITEM_CREATED));
+	AppendTime(out, "lastModifiedDateTime", COLUMN(HISTORY_ITEM_LAST_MODIFIED));
+	AppendTime(out, "expirationDateTime", COLUMN(HISTORY_ITEM_EXPIRATION));
+	appendStringInfoChar(out, '}');
+}
+
+/*
+ * Begins the member historyItems of an activity.
+ */
+void
+GraphJsonBeginHistory(StringInfo out)
+{
+	BeginMember(out, "historyItems");
+	appendStringInfoChar(out, '[');
+}
+
+void
+GraphJsonNextHistoryItem(StringInfo out, const Datum *values,
+						 const bool *nulls)
+{
+	if (out->data[out->len - 1] != '[')
+		appendStringInfoString(out, ", ");
+	GraphJsonHistoryItem(out, values, nulls);
+}
+
+void
+GraphJsonEndHistory(StringInfo out)
+{
+	appendStringInfoChar(out, ']');
+}
+
+void
+GraphJsonExternalResult(StringInfo out, const Datum *values,
+						const bool *nulls)
+{
+	appendStringInfoString(out,
+						   "{\"@odata.type\": \"#microsoft.graph.externalConnectors.externalActivityResult\"");
+	AppendEnum(out, "type", COLUMN(EXTERNAL_RESULT_TYPE));
+	AppendTime(out, "startDateTime", COLUMN(EXTERNAL_RESULT_START));
+	AppendJsonb(out, "error", COLUMN(EXTERNAL_RESULT_ERROR));
+	appendStringInfoChar(out, '}');
+}
+
+static void
+AppendString(StringInfo out, const char *name, const char *string)
+{
+	if (BeginOrNull(out, name, string == NULL))
+		escape_json(out, string);
+}
+
+/*
+ * Appends what Graph calls a public error: {code, message, target, details,
+ * innerError}.  The sentence that names the member is the message.
+ */
+void
+GraphJsonError(StringInfo out, const DocumentError *error)
+{
+	appendStringInfoChar(out, '{');
+	AppendString(out, "code",
+				 error->sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED ?
+				 "RequestTooLarge" : "BadRequest");
+	AppendString(out, "message", error->detail);
+	AppendString(out, "target",
+				 error->path && error->path[0] != '\0' ? error->path : NULL);
+	BeginMember(out, "details");
+	appendStringInfoString(out, "[]");
+	AppendString(out, "innerError", NULL);
+	appendStringInfoChar(out, '}');
+}

@@ -1,0 +1,124 @@
+/*
+ * row.h
+ *		The tables' columns: their order in SQL text and their places in rows.
+ *
+ * Within the module a row is an array of values and one of nulls, in the
+ * order of the enums below, which is that of the COLUMNS lists.
+ */
+#ifndef ACTIVITYFEED_ROW_H
+#define ACTIVITYFEED_ROW_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+
+typedef enum ActivityColumn
+{
+	ACTIVITY_USER_ID,
+	ACTIVITY_ID,
+	ACTIVITY_APP_ID,
+	ACTIVITY_APP_ACTIVITY_ID,
+	ACTIVITY_SOURCE_HOST,
+	ACTIVITY_ACTIVATION_URL,
+	ACTIVITY_APP_DISPLAY_NAME,
+	ACTIVITY_CONTENT_URL,
+	ACTIVITY_FALLBACK_URL,
+	ACTIVITY_USER_TIMEZONE,
+	ACTIVITY_VISUAL_ELEMENTS,
+	ACTIVITY_CONTENT_INFO,
+	ACTIVITY_STATUS,
+	ACTIVITY_CREATED,
+	ACTIVITY_LAST_MODIFIED,
+	ACTIVITY_EXPIRATION,
+	ACTIVITY_CHANGE_NUMBER,
+	ACTIVITY_CREATED_CHANGE_NUMBER,
+	ACTIVITY_HISTORY_CHANGE_NUMBER,
+	ACTIVITY_HISTORY_EXPIRATION,
+	ACTIVITY_CHANGE_BUCKET,
+	ACTIVITY_HISTORY_BUCKET,
+	ACTIVITY_COLUMN_COUNT
+} ActivityColumn;
+
+#define ACTIVITY_COLUMNS \
+	"a.user_id, a.id, a.app_id, a.app_activity_id, a.activity_source_host, " \
+	"a.activation_url, a.app_display_name, a.content_url, a.fallback_url, " \
+	"a.user_timezone, a.visual_elements, a.content_info, a.status, " \
+	"a.created_date_time, a.last_modified_date_time, " \
+	"a.expiration_date_time, a.change_number, a.created_change_number, " \
+	"a.history_change_number, a.history_expiration_date_time, " \
+	"a.change_bucket, a.history_bucket"
+
+typedef enum HistoryItemColumn
+{
+	HISTORY_ITEM_USER_ID,
+	HISTORY_ITEM_ACTIVITY_ID,
+	HISTORY_ITEM_ID,
+	HISTORY_ITEM_APP_ID,
+	HISTORY_ITEM_STARTED,
+	HISTORY_ITEM_LAST_ACTIVE,
+	HISTORY_ITEM_DURATION,
+	HISTORY_ITEM_DURATION_GIVEN,
+	HISTORY_ITEM_USER_TIMEZONE,
+	HISTORY_ITEM_STATUS,
+	HISTORY_ITEM_CREATED,
+	HISTORY_ITEM_LAST_MODIFIED,
+	HISTORY_ITEM_EXPIRATION,
+	HISTORY_ITEM_CHANGE_NUMBER,
+	HISTORY_ITEM_CHANGE_BUCKET,
+	HISTORY_ITEM_COLUMN_COUNT
+} HistoryItemColumn;
+
+#define HISTORY_ITEM_COLUMNS \
+	"h.user_id, h.activity_id, h.id, h.app_id, h.started_date_time, " \
+	"h.last_active_date_time, h.active_duration_seconds, " \
+	"h.active_duration_given, h.user_timezone, h.status, " \
+	"h.created_date_time, h.last_modified_date_time, " \
+	"h.expiration_date_time, h.change_number, h.change_bucket"
+
+typedef enum ExternalActivityColumn
+{
+	EXTERNAL_ACTIVITY_CONNECTION_ID,
+	EXTERNAL_ACTIVITY_ITEM_ID,
+	EXTERNAL_ACTIVITY_ID,
+	EXTERNAL_ACTIVITY_TYPE,
+	EXTERNAL_ACTIVITY_START,
+	EXTERNAL_ACTIVITY_PERFORMED_BY_TYPE,
+	EXTERNAL_ACTIVITY_PERFORMED_BY_ID,
+	EXTERNAL_ACTIVITY_CREATED_AT,
+	EXTERNAL_ACTIVITY_COLUMN_COUNT
+} ExternalActivityColumn;
+
+#define EXTERNAL_ACTIVITY_COLUMNS \
+	"e.connection_id, e.item_id, e.id, e.type, e.start_date_time, " \
+	"e.performed_by_type, e.performed_by_id, e.created_date_time"
+
+typedef enum ExternalResultColumn
+{
+	EXTERNAL_RESULT_INDEX,
+	EXTERNAL_RESULT_ID,
+	EXTERNAL_RESULT_TYPE,
+	EXTERNAL_RESULT_START,
+	EXTERNAL_RESULT_ERROR,
+	EXTERNAL_RESULT_COLUMN_COUNT
+} ExternalResultColumn;
+
+/* The names of a relation's columns, in the order of its enum. */
+typedef struct RowShape
+{
+	int			count;
+	const char *const *names;
+} RowShape;
+
+#define MAX_ROW_COLUMNS		32
+
+extern const RowShape activity_shape;
+extern const RowShape history_item_shape;
+extern const RowShape external_activity_shape;
+extern const RowShape external_result_shape;
+
+extern Oid	RowAttributeType(TupleDesc type, const char *name);
+extern HeapTuple RowForm(const RowShape *shape, TupleDesc expected,
+						 const Datum *values, const bool *nulls);
+extern void RowDeform(const RowShape *shape, HeapTupleHeader row,
+					  Datum *values, bool *nulls);
+
+#endif							/* ACTIVITYFEED_ROW_H */

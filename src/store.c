@@ -1,0 +1,318 @@
+/*
+ * store.c
+ *		Writing activities.
+ *
+ * A write takes its change numbers first, and with them the lock on the
+ * user's feed; every statement after that sees all earlier writes of this
+ * user, and nobody else writes until commit (see change.c).
+ *
+ * A row that has expired counts as absent, whether or not it was purged: it
+ * is replaced as if it were not there, and is not found otherwise.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "document_jsonb.h"
+#include "identity.h"
+#include "row.h"
+#include "store.h"
+#include "timestamp.h"
+
+#define ACTIVITY_IS_LIVE(time) \
+	"(a.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status AND " \
+	"a.expiration_date_time OPERATOR(pg_catalog.>) " time ")"
+
+/*
+ * What an upsert sets: $1 user_id, $2 id, $3 app_id, $4 to $12 the client's
+ * members in the order of the table, $13 time, $14 change number, $15
+ * expiration without history.
+ */
+#define UPSERT_TYPES \
+	{TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, \
+	TEXTOID, TEXTOID, JSONBOID, JSONBOID, TIMESTAMPTZOID, INT8OID, \
+	TIMESTAMPTZOID}
+#define UPSERT_PARAMETERS		15
+
+static KeptPlan replace_activity = {
+	.sql = "UPDATE activityfeed.activity AS a SET "
+	"activity_source_host = $5, activation_url = $6, app_display_name = $7, "
+	"content_url = $8, fallback_url = $9, user_timezone = $10, "
+	"visual_elements = $11, content_info = $12, "
+	"status = CASE WHEN a.status OPERATOR(pg_catalog.=) "
+	"'ignored'::activityfeed.status AND " ACTIVITY_IS_LIVE("$13")
+	" THEN 'ignored'::activityfeed.status "
+	"ELSE 'updated'::activityfeed.status END, "
+	"created_date_time = CASE WHEN " ACTIVITY_IS_LIVE("$13")
+	" THEN a.created_date_time ELSE $13 END, "
+	"last_modified_date_time = $13, "
+	"expiration_date_time = CASE WHEN " ACTIVITY_IS_LIVE("$13")
+	" THEN GREATEST($15, a.history_expiration_date_time) ELSE $15 END, "
+	"change_number = $14, "
+	"created_change_number = CASE WHEN " ACTIVITY_IS_LIVE("$13")
+	" THEN a.created_change_number ELSE $14 END, "
+	"history_change_number = CASE WHEN " ACTIVITY_IS_LIVE("$13")
+	" THEN a.history_change_number END, "
+	"history_expiration_date_time = CASE WHEN " ACTIVITY_IS_LIVE("$13")
+	" THEN a.history_expiration_date_time END "
+	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.id OPERATOR(pg_catalog.=) $2 "
+	"AND a.app_id OPERATOR(pg_catalog.=) $3 "
+	"AND a.app_activity_id OPERATOR(pg_catalog.=) $4 "
+	"RETURNING " ACTIVITY_COLUMNS,
+	.nparams = UPSERT_PARAMETERS,
+	.types = UPSERT_TYPES
+};
+
+static KeptPlan insert_activity = {
+	.sql = "INSERT INTO activityfeed.activity AS a (user_id, id, app_id, "
+	"app_activity_id, activity_source_host, activation_url, "
+	"app_display_name, content_url, fallback_url, user_timezone, "
+	"visual_elements, content_info, status, created_date_time, "
+	"last_modified_date_time, expiration_date_time, change_number, "
+	"created_change_number) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+	"'updated'::activityfeed.status, $13, $13, $15, $14, $14) "
+	"ON CONFLICT (user_id, id) DO NOTHING "
+	"RETURNING " ACTIVITY_COLUMNS,
+	.nparams = UPSERT_PARAMETERS,
+	.types = UPSERT_TYPES
+};
+
+/* $1 user_id, $2 activity id */
+static KeptPlan delete_history = {
+	.sql = "DELETE FROM activityfeed.history_item AS h "
+	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND h.activity_id OPERATOR(pg_catalog.=) $2",
+	.nparams = 2,
+	.types = {TEXTOID, INT8OID}
+};
+
+/* $1 user_id, $2 id, $3 app_id, $4 time */
+static KeptPlan find_activity = {
+	.sql = "SELECT a.status OPERATOR(pg_catalog.=) 'ignored'::activityfeed.status "
+	"FROM activityfeed.activity AS a "
+	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.id OPERATOR(pg_catalog.=) $2 "
+	"AND a.app_id OPERATOR(pg_catalog.=) $3 "
+	"AND " ACTIVITY_IS_LIVE("$4"),
+	.nparams = 4,
+	.types = {TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID}
+};
+
+/* $1 user_id, $2 id, $3 app_id, $4 time, $5 change number, $6 expiration */
+static KeptPlan bury_activity = {
+	.sql = "UPDATE activityfeed.activity AS a SET "
+	"activity_source_host = NULL, activation_url = NULL, "
+	"app_display_name = NULL, content_url = NULL, fallback_url = NULL, "
+	"user_timezone = NULL, visual_elements = NULL, content_info = NULL, "
+	"status = 'deleted'::activityfeed.status, "
+	"last_modified_date_time = $4, change_number = $5, "
+	"expiration_date_time = GREATEST(a.expiration_date_time, $6), "
+	"history_change_number = NULL, history_expiration_date_time = NULL "
+	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.id OPERATOR(pg_catalog.=) $2 "
+	"AND a.app_id OPERATOR(pg_catalog.=) $3 "
+	"AND " ACTIVITY_IS_LIVE("$4"),
+	.nparams = 6,
+	.types = {TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
+};
+
+/* $1 user_id, $2 id, $3 app_id, $4 time, $5 change number, $6 ignored */
+static KeptPlan ignore_activity = {
+	.sql = "UPDATE activityfeed.activity AS a SET "
+	"status = CASE WHEN $6 THEN 'ignored'::activityfeed.status "
+	"ELSE 'updated'::activityfeed.status END, "
+	"last_modified_date_time = $4, change_number = $5 "
+	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.id OPERATOR(pg_catalog.=) $2 "
+	"AND a.app_id OPERATOR(pg_catalog.=) $3 "
+	"AND " ACTIVITY_IS_LIVE("$4"),
+	.nparams = 6,
+	.types = {TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT8OID, BOOLOID}
+};
+
+/* Looks at an upsert's row on its way to the caller. */
+typedef struct UpsertedRow
+{
+	PlanRowTaker take;
+	void	   *context;
+	int64		created_change_number;
+} UpsertedRow;
+
+static void
+TakeUpserted(void *context, Datum *values, bool *nulls)
+{
+	UpsertedRow *row = context;
+
+	row->created_change_number =
+		DatumGetInt64(values[ACTIVITY_CREATED_CHANGE_NUMBER]);
+	row->take(row->context, values, nulls);
+}
+
+static void
+SetString(Datum *values, bool *nulls, int position, const char *string)
+{
+	nulls[position] = string == NULL;
+	if (string != NULL)
+		values[position] = CStringGetTextDatum(string);
+}
+
+static void
+SetParameters(Datum *values, bool *nulls, const Principal *principal,
+			  int64 id, const ActivityDocument *activity)
+{
+	memset(nulls, false, UPSERT_PARAMETERS * sizeof(bool));
+	values[0] = principal->user_id;
+	values[1] = Int64GetDatum(id);
+	values[2] = principal->app_id;
+	SetString(values, nulls, 3, activity->app_activity_id);
+	SetString(values, nulls, 4, activity->activity_source_host);
+	SetString(values, nulls, 5, activity->activation_url);
+	SetString(values, nulls, 6, activity->app_display_name);
+	SetString(values, nulls, 7, activity->content_url);
+	SetString(values, nulls, 8, activity->fallback_url);
+	SetString(values, nulls, 9, activity->user_timezone);
+	values[10] = DocumentVisualElementsJsonb(activity->visual_elements);
+	nulls[11] = activity->content_info.start == NULL;
+	if (!nulls[11])
+		values[11] = DocumentOpaqueJsonb(activity->content_info);
+}
+
+static void
+DeleteHistory(Datum user_id, int64 activity_id)
+{
+	Datum		values[2];
+
+	values[0] = user_id;
+	values[1] = Int64GetDatum(activity_id);
+	(void) PlanWrite(&delete_history, values, NULL, NULL, NULL);
+}
+
+/*
+ * Writes the activity's own row.  One that was replaced though it counts as
+ * absent loses the history that it may still have.
+ */
+static StoreOutcome
+WriteActivity(Datum *values, bool *nulls, ChangeStamp stamp,
+			  PlanRowTaker take, void *context)
+{
+	UpsertedRow row = {take, context, 0};
+
+	values[12] = TimestampTzGetDatum(stamp.time);
+	values[13] = Int64GetDatum(stamp.number);
+	values[14] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
+	if (PlanWrite(&replace_activity, values, nulls, TakeUpserted, &row) > 0)
+	{
+		if (row.created_change_number == stamp.number)
+			DeleteHistory(values[0], DatumGetInt64(values[1]));
+		return STORE_DONE;
+	}
+	if (PlanWrite(&insert_activity, values, nulls, take, context) > 0)
+		return STORE_DONE;
+	return STORE_COLLISION;
+}
+
+/*
+ * Creates or replaces an activity, and adds the history items that came with
+ * it.
+ */
+StoreOutcome
+StoreUpsertActivity(const Principal *principal,
+					const ActivityDocument *activity,
+					PlanRowTaker take, void *context)
+{
+	text	   *app_id = (text *) DatumGetPointer(principal->app_id);
+	Datum		values[UPSERT_PARAMETERS];
+	bool		nulls[UPSERT_PARAMETERS];
+	int64		id;
+	ChangeStamp stamp;
+	StoreOutcome outcome;
+
+	id = IdentityOfActivity(VARDATA_ANY(app_id), VARSIZE_ANY_EXHDR(app_id),
+							activity->app_activity_id,
+							strlen(activity->app_activity_id));
+	SetParameters(values, nulls, principal, id, activity);
+	(void) ChangeTake(principal->user_id, 1 + activity->history_item_count,
+					  true, &stamp);
+	outcome = WriteActivity(values, nulls, stamp, take, context);
+	if (outcome != STORE_DONE || activity->history_item_count == 0)
+		return outcome;
+	return StoreInsertHistory(principal, id, activity, ChangeNext(stamp),
+							  take, context);
+}
+
+static void
+TakeBoolean(void *context, Datum *values, bool *nulls)
+{
+	*(bool *) context = DatumGetBool(values[0]);
+}
+
+/*
+ * Whether there is such an activity, so that nothing is locked and no number
+ * is used where there is none.
+ */
+static bool
+ActivityExists(Datum *values, bool *is_ignored)
+{
+	values[3] = TimestampTzGetDatum(GetCurrentTimestamp());
+	return PlanWrite(&find_activity, values, NULL, TakeBoolean, is_ignored) > 0;
+}
+
+static void
+SetKey(Datum *values, const Principal *principal, int64 id)
+{
+	values[0] = principal->user_id;
+	values[1] = Int64GetDatum(id);
+	values[2] = principal->app_id;
+}
+
+/*
+ * Leaves a tombstone of an activity and nothing of its history.
+ */
+StoreOutcome
+StoreDeleteActivity(const Principal *principal, int64 id)
+{
+	Datum		values[6];
+	bool		is_ignored;
+	ChangeStamp stamp;
+
+	SetKey(values, principal, id);
+	if (!ActivityExists(values, &is_ignored) ||
+		!ChangeTake(principal->user_id, 1, false, &stamp))
+		return STORE_NOT_FOUND;
+	values[3] = TimestampTzGetDatum(stamp.time);
+	values[4] = Int64GetDatum(stamp.number);
+	values[5] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
+	if (PlanWrite(&bury_activity, values, NULL, NULL, NULL) == 0)
+		return STORE_NOT_FOUND;
+	DeleteHistory(principal->user_id, id);
+	return STORE_DONE;
+}
+
+/*
+ * Hides an activity from lists, or shows it again.  One that is already so is
+ * left alone.
+ */
+StoreOutcome
+StoreIgnoreActivity(const Principal *principal, int64 id, bool ignored)
+{
+	Datum		values[6];
+	bool		is_ignored;
+	ChangeStamp stamp;
+
+	SetKey(values, principal, id);
+	if (!ActivityExists(values, &is_ignored))
+		return STORE_NOT_FOUND;
+	if (is_ignored == ignored)
+		return STORE_DONE;
+	if (!ChangeTake(principal->user_id, 1, false, &stamp))
+		return STORE_NOT_FOUND;
+	values[3] = TimestampTzGetDatum(stamp.time);
+	values[4] = Int64GetDatum(stamp.number);
+	values[5] = BoolGetDatum(ignored);
+	return PlanWrite(&ignore_activity, values, NULL, NULL, NULL) > 0 ?
+		STORE_DONE : STORE_NOT_FOUND;
+}

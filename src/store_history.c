@@ -1,0 +1,434 @@
+/*
+ * store_history.c
+ *		Writing history items.
+ *
+ * A history item's write also moves what its activity says of its history:
+ * the change number of the newest item and the latest expiration.  That is no
+ * change of the activity: it gets no number and no time for it.
+ *
+ * An activity's expiration is never before that of an item, so an activity
+ * that has expired has no item that has not.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "row.h"
+#include "store.h"
+#include "timestamp.h"
+
+#define ITEM_IS_LIVE(time) \
+	"(h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status AND " \
+	"h.expiration_date_time OPERATOR(pg_catalog.>) " time ")"
+
+/*
+ * $1 user_id, $2 activity id, $3 id, $4 app_id, $5 started, $6 last active,
+ * $7 duration, $8 whether it was given, $9 time zone, $10 time, $11 change
+ * number, $12 expiration as given, $13 expiration unless given.
+ */
+#define ITEM_TYPES \
+	{TEXTOID, INT8OID, UUIDOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
+	INT4OID, BOOLOID, TEXTOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, \
+	TIMESTAMPTZOID}
+#define ITEM_PARAMETERS			13
+
+#define ITEM_STATUS \
+	"CASE WHEN $6 IS NULL THEN 'active'::activityfeed.status " \
+	"ELSE 'updated'::activityfeed.status END"
+#define PARENT_IS_LIVE \
+	"a.user_id OPERATOR(pg_catalog.=) $1 " \
+	"AND a.id OPERATOR(pg_catalog.=) $2 " \
+	"AND a.app_id OPERATOR(pg_catalog.=) $4 " \
+	"AND a.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status " \
+	"AND a.expiration_date_time OPERATOR(pg_catalog.>) $10"
+
+static KeptPlan replace_item = {
+	.sql = "UPDATE activityfeed.history_item AS h SET "
+	"started_date_time = $5, last_active_date_time = $6, "
+	"active_duration_seconds = $7, active_duration_given = $8, "
+	"user_timezone = $9, status = " ITEM_STATUS ", "
+	"created_date_time = CASE WHEN " ITEM_IS_LIVE("$10")
+	" THEN h.created_date_time ELSE $10 END, "
+	"last_modified_date_time = $10, change_number = $11, "
+	"expiration_date_time = CASE WHEN $12 IS NOT NULL THEN $12 "
+	"WHEN " ITEM_IS_LIVE("$10") " THEN h.expiration_date_time ELSE $13 END "
+	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND h.activity_id OPERATOR(pg_catalog.=) $2 "
+	"AND h.id OPERATOR(pg_catalog.=) $3 "
+	"AND EXISTS (SELECT FROM activityfeed.activity AS a WHERE "
+	PARENT_IS_LIVE ") "
+	"RETURNING " HISTORY_ITEM_COLUMNS,
+	.nparams = ITEM_PARAMETERS,
+	.types = ITEM_TYPES
+};
+
+static KeptPlan insert_item = {
+	.sql = "INSERT INTO activityfeed.history_item AS h (user_id, activity_id, id, "
+	"app_id, started_date_time, last_active_date_time, "
+	"active_duration_seconds, active_duration_given, user_timezone, status, "
+	"created_date_time, last_modified_date_time, change_number, "
+	"expiration_date_time) "
+	"SELECT $1, $2, COALESCE($3, pg_catalog.gen_random_uuid()), $4, $5, $6, "
+	"$7, $8, $9, " ITEM_STATUS ", $10, $10, $11, COALESCE($12, $13) "
+	"FROM activityfeed.activity AS a WHERE " PARENT_IS_LIVE " "
+	"RETURNING " HISTORY_ITEM_COLUMNS,
+	.nparams = ITEM_PARAMETERS,
+	.types = ITEM_TYPES
+};
+
+/*
+ * $1 user_id, $2 activity id, $3 newest item's number, $4 an expiration among
+ * the items'.
+ */
+static KeptPlan note_history = {
+	.sql = "UPDATE activityfeed.activity AS a SET "
+	"history_change_number = $3, "
+	"history_expiration_date_time = "
+	"GREATEST(a.history_expiration_date_time, $4), "
+	"expiration_date_time = GREATEST(a.expiration_date_time, $4) "
+	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.id OPERATOR(pg_catalog.=) $2 "
+	"RETURNING " ACTIVITY_COLUMNS,
+	.nparams = 4,
+	.types = {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID}
+};
+
+/*
+ * $1 user_id, $2 activity id, $3 the expiration of an item that has gone or
+ * now expires earlier.  Only if that was the latest are all items looked at.
+ */
+static KeptPlan rederive_history = {
+	.sql = "UPDATE activityfeed.activity AS a SET "
+	"history_change_number = (SELECT h.change_number "
+	"FROM activityfeed.history_item AS h "
+	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND h.activity_id OPERATOR(pg_catalog.=) $2 "
+	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status "
+	"ORDER BY h.change_bucket DESC, h.change_number DESC LIMIT 1), "
+	"history_expiration_date_time = "
+	"CASE WHEN a.history_expiration_date_time OPERATOR(pg_catalog.>) $3 "
+	"THEN a.history_expiration_date_time "
+	"ELSE (SELECT pg_catalog.max(h.expiration_date_time) "
+	"FROM activityfeed.history_item AS h "
+	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND h.activity_id OPERATOR(pg_catalog.=) $2 "
+	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status) END "
+	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.id OPERATOR(pg_catalog.=) $2 "
+	"RETURNING " ACTIVITY_COLUMNS,
+	.nparams = 3,
+	.types = {TEXTOID, INT8OID, TIMESTAMPTZOID}
+};
+
+/* An item that has not expired, of this app: $1 to $4 as above, $5 time. */
+#define ITEM_IS_THERE \
+	"h.user_id OPERATOR(pg_catalog.=) $1 " \
+	"AND h.activity_id OPERATOR(pg_catalog.=) $2 " \
+	"AND h.id OPERATOR(pg_catalog.=) $3 " \
+	"AND h.app_id OPERATOR(pg_catalog.=) $4 " \
+	"AND " ITEM_IS_LIVE("$5")
+
+/*
+ * $6 change number, $7 last active.  date_part gives a double, whose steps are
+ * finer than a microsecond up to the largest duration: floor is exact.
+ */
+#define TOUCHED_LAST_ACTIVE \
+	"GREATEST(h.started_date_time, h.last_active_date_time, $7)"
+
+static KeptPlan touch_item = {
+	.sql = "UPDATE activityfeed.history_item AS h SET "
+	"last_active_date_time = " TOUCHED_LAST_ACTIVE ", "
+	"active_duration_seconds = CASE WHEN h.active_duration_given "
+	"THEN h.active_duration_seconds ELSE LEAST(2147483647::pg_catalog.float8, "
+	"pg_catalog.floor(pg_catalog.date_part('epoch', " TOUCHED_LAST_ACTIVE
+	" OPERATOR(pg_catalog.-) h.started_date_time)))::pg_catalog.int4 END, "
+	"status = 'updated'::activityfeed.status, "
+	"last_modified_date_time = $5, change_number = $6 "
+	"WHERE " ITEM_IS_THERE " "
+	"RETURNING " HISTORY_ITEM_COLUMNS,
+	.nparams = 7,
+	.types = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TIMESTAMPTZOID, INT8OID,
+	TIMESTAMPTZOID}
+};
+
+static KeptPlan find_item = {
+	.sql = "SELECT true FROM activityfeed.history_item AS h WHERE " ITEM_IS_THERE,
+	.nparams = 5,
+	.types = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TIMESTAMPTZOID}
+};
+
+/*
+ * $6 change number, $7 expiration.  The row is joined to itself for the
+ * expiration that it had.
+ */
+static KeptPlan bury_item = {
+	.sql = "UPDATE activityfeed.history_item AS h SET "
+	"started_date_time = NULL, last_active_date_time = NULL, "
+	"active_duration_seconds = NULL, active_duration_given = false, "
+	"user_timezone = NULL, status = 'deleted'::activityfeed.status, "
+	"last_modified_date_time = $5, change_number = $6, "
+	"expiration_date_time = GREATEST(h.expiration_date_time, $7) "
+	"FROM activityfeed.history_item AS old "
+	"WHERE " ITEM_IS_THERE " "
+	"AND old.user_id OPERATOR(pg_catalog.=) h.user_id "
+	"AND old.activity_id OPERATOR(pg_catalog.=) h.activity_id "
+	"AND old.id OPERATOR(pg_catalog.=) h.id "
+	"AND old.user_id OPERATOR(pg_catalog.=) $1 "
+	"RETURNING old.expiration_date_time",
+	.nparams = 7,
+	.types = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TIMESTAMPTZOID, INT8OID,
+	TIMESTAMPTZOID}
+};
+
+/* Looks at an item's row on its way to the caller. */
+typedef struct WrittenItem
+{
+	PlanRowTaker take;			/* or NULL */
+	void	   *context;
+	TimestampTz started;
+	TimestampTz last_active;	/* only looked at where it cannot be null */
+	TimestampTz expiration;
+	bool		duration_given;
+} WrittenItem;
+
+static void
+TakeItem(void *context, Datum *values, bool *nulls)
+{
+	WrittenItem *item = context;
+
+	item->started = DatumGetTimestampTz(values[HISTORY_ITEM_STARTED]);
+	item->last_active = DatumGetTimestampTz(values[HISTORY_ITEM_LAST_ACTIVE]);
+	item->expiration = DatumGetTimestampTz(values[HISTORY_ITEM_EXPIRATION]);
+	item->duration_given = DatumGetBool(values[HISTORY_ITEM_DURATION_GIVEN]);
+	if (item->take != NULL)
+		item->take(item->context, values, nulls);
+}
+
+/* What note_history left in the activity. */
+static void
+TakeHistoryExpiration(void *context, Datum *values, bool *nulls)
+{
+	*(TimestampTz *) context =
+		DatumGetTimestampTz(values[ACTIVITY_HISTORY_EXPIRATION]);
+}
+
+static void
+TakeTime(void *context, Datum *values, bool *nulls)
+{
+	*(TimestampTz *) context = DatumGetTimestampTz(values[0]);
+}
+
+/*
+ * Writes one history item.  A NULL id means a new one at random.
+ * *replaced says whether there was a row with that id.
+ */
+static StoreOutcome
+WriteItem(const Principal *principal, int64 activity_id, const pg_uuid_t *id,
+		  const HistoryItemDocument *item, ChangeStamp stamp,
+		  WrittenItem *written, bool *replaced)
+{
+	Datum		values[ITEM_PARAMETERS];
+	bool		nulls[ITEM_PARAMETERS] = {0};
+
+	values[0] = principal->user_id;
+	values[1] = Int64GetDatum(activity_id);
+	values[2] = UUIDPGetDatum(id);
+	nulls[2] = id == NULL;
+	values[3] = principal->app_id;
+	values[4] = TimestampTzGetDatum(item->started.value);
+	values[5] = TimestampTzGetDatum(item->last_active.value);
+	nulls[5] = !item->last_active.given;
+	values[6] = Int32GetDatum((int32) item->duration);
+	nulls[6] = !item->has_duration;
+	values[7] = BoolGetDatum(item->duration_given);
+	nulls[8] = item->user_timezone == NULL;
+	values[8] = nulls[8] ? (Datum) 0 : CStringGetTextDatum(item->user_timezone);
+	values[9] = TimestampTzGetDatum(stamp.time);
+	values[10] = Int64GetDatum(stamp.number);
+	values[11] = TimestampTzGetDatum(item->expiration.value);
+	nulls[11] = !item->expiration.given;
+	values[12] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
+
+	*replaced = id != NULL &&
+		PlanWrite(&replace_item, values, nulls, TakeItem, written) > 0;
+	if (*replaced ||
+		PlanWrite(&insert_item, values, nulls, TakeItem, written) > 0)
+		return STORE_DONE;
+	return STORE_NOT_FOUND;
+}
+
+/*
+ * Makes an activity's view of its history right after an item has gone or
+ * has had its expiration lowered.
+ */
+static void
+RederiveHistory(const Principal *principal, int64 activity_id,
+				TimestampTz expiration, PlanRowTaker take, void *context)
+{
+	Datum		values[3];
+
+	values[0] = principal->user_id;
+	values[1] = Int64GetDatum(activity_id);
+	values[2] = TimestampTzGetDatum(expiration);
+	(void) PlanWrite(&rederive_history, values, NULL, take, context);
+}
+
+/*
+ * Tells an activity of its newest item.
+ *
+ * An item may have had its expiration lowered by a document that gives one:
+ * if that could have been the latest, it is found anew.
+ */
+static void
+NoteHistory(const Principal *principal, int64 activity_id, int64 change_number,
+			TimestampTz expiration, bool may_be_lowered)
+{
+	Datum		values[4];
+	TimestampTz latest = expiration;
+
+	values[0] = principal->user_id;
+	values[1] = Int64GetDatum(activity_id);
+	values[2] = Int64GetDatum(change_number);
+	values[3] = TimestampTzGetDatum(expiration);
+	(void) PlanWrite(&note_history, values, NULL, TakeHistoryExpiration,
+					 &latest);
+	if (may_be_lowered && latest > expiration)
+		RederiveHistory(principal, activity_id, LATEST_TIME, NULL, NULL);
+}
+
+/*
+ * Creates or replaces one session.
+ */
+StoreOutcome
+StoreUpsertHistoryItem(const HistoryItemKey *key,
+					   const HistoryItemDocument *item,
+					   PlanRowTaker take, void *context)
+{
+	const Principal *principal = &key->principal;
+	WrittenItem written = {.take = take, .context = context};
+	ChangeStamp stamp;
+	bool		replaced;
+
+	(void) ChangeTake(principal->user_id, 1, true, &stamp);
+	if (WriteItem(principal, key->activity_id, &key->id, item, stamp,
+				  &written, &replaced) != STORE_DONE)
+		return STORE_NOT_FOUND;
+	NoteHistory(principal, key->activity_id, stamp.number, written.expiration,
+				replaced && item->expiration.given);
+	return STORE_DONE;
+}
+
+/*
+ * Writes the sessions that came with an activity.  stamp is the first one's.
+ * The activity's row, as it is then, goes to "take".
+ */
+StoreOutcome
+StoreInsertHistory(const Principal *principal, int64 activity_id,
+				   const ActivityDocument *activity, ChangeStamp stamp,
+				   PlanRowTaker take, void *context)
+{
+	Datum		values[4];
+	TimestampTz latest = EARLIEST_TIME;
+	int64		newest = stamp.number;
+	bool		may_be_lowered = false;
+
+	for (int i = 0; i < activity->history_item_count; i++)
+	{
+		const HistoryItemDocument *item = &activity->history_items[i];
+		WrittenItem written = {.take = NULL};
+		bool		replaced;
+
+		if (WriteItem(principal, activity_id, item->has_id ? &item->id : NULL,
+					  item, stamp, &written, &replaced) != STORE_DONE)
+			elog(ERROR, "an activity vanished under its lock");
+		latest = Max(latest, written.expiration);
+		may_be_lowered |= replaced && item->expiration.given;
+		newest = stamp.number;
+		stamp = ChangeNext(stamp);
+	}
+	values[0] = principal->user_id;
+	values[1] = Int64GetDatum(activity_id);
+	values[2] = Int64GetDatum(newest);
+	values[3] = TimestampTzGetDatum(latest);
+	(void) PlanWrite(&note_history, values, NULL, take, context);
+	if (may_be_lowered)
+		RederiveHistory(principal, activity_id, LATEST_TIME, take, context);
+	return STORE_DONE;
+}
+
+static void
+SetItemKey(Datum *values, const HistoryItemKey *key)
+{
+	values[0] = key->principal.user_id;
+	values[1] = Int64GetDatum(key->activity_id);
+	values[2] = UUIDPGetDatum(&key->id);
+	values[3] = key->principal.app_id;
+}
+
+/*
+ * Raises 22023 for a heartbeat that makes a session longer than its duration
+ * can say.
+ */
+static void
+CheckTouchedDuration(const WrittenItem *item)
+{
+	if (!item->duration_given &&
+		TimestampSecondsBetween(item->started, item->last_active) >
+		PG_INT32_MAX)
+		ArgumentBadValue("last_active",
+						 psprintf("be at most %d seconds after started_date_time",
+								  PG_INT32_MAX));
+}
+
+/*
+ * Moves a session's last active forward.  The caller raises an error for
+ * STORE_NOT_FOUND, so a number that was taken is given back.
+ */
+StoreOutcome
+StoreTouchHistoryItem(const HistoryItemKey *key, TimestampTz last_active,
+					  PlanRowTaker take, void *context)
+{
+	WrittenItem written = {.take = take, .context = context};
+	Datum		values[7];
+	ChangeStamp stamp;
+
+	if (!ChangeTake(key->principal.user_id, 1, false, &stamp))
+		return STORE_NOT_FOUND;
+	SetItemKey(values, key);
+	values[4] = TimestampTzGetDatum(stamp.time);
+	values[5] = Int64GetDatum(stamp.number);
+	values[6] = TimestampTzGetDatum(last_active);
+	if (PlanWrite(&touch_item, values, NULL, TakeItem, &written) == 0)
+		return STORE_NOT_FOUND;
+	CheckTouchedDuration(&written);
+	NoteHistory(&key->principal, key->activity_id, stamp.number,
+				written.expiration, false);
+	return STORE_DONE;
+}
+
+/*
+ * Leaves a tombstone of a session.
+ */
+StoreOutcome
+StoreDeleteHistoryItem(const HistoryItemKey *key)
+{
+	Datum		values[7];
+	ChangeStamp stamp;
+	TimestampTz expiration;
+
+	SetItemKey(values, key);
+	values[4] = TimestampTzGetDatum(GetCurrentTimestamp());
+	if (PlanWrite(&find_item, values, NULL, NULL, NULL) == 0 ||
+		!ChangeTake(key->principal.user_id, 1, false, &stamp))
+		return STORE_NOT_FOUND;
+	values[4] = TimestampTzGetDatum(stamp.time);
+	values[5] = Int64GetDatum(stamp.number);
+	values[6] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
+	if (PlanWrite(&bury_item, values, NULL, TakeTime, &expiration) == 0)
+		return STORE_NOT_FOUND;
+	RederiveHistory(&key->principal, key->activity_id, expiration,
+					NULL, NULL);
+	return STORE_DONE;
+}
