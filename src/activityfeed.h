@@ -6,23 +6,23 @@
 #define ACTIVITYFEED_H
 
 /* Lengths in bytes, as the tables' CHECK constraints have them. */
-#define MAX_ID_LENGTH				512 /* users, apps, connections, items */
-#define MAX_APP_ACTIVITY_ID_LENGTH	2048
+#define MAX_ID_LENGTH 512 /* users, apps, connections, items */
+#define MAX_APP_ACTIVITY_ID_LENGTH 2048
 
 /* activityfeed.retention: what it is when nothing is ever to expire */
-#define RETENTION_FOREVER			(-1)
+#define RETENTION_FOREVER (-1)
 
 extern bool setting_strict;
-extern int	setting_retention;	/* seconds, or RETENTION_FOREVER */
-extern int	setting_max_document_size;	/* bytes */
-extern int	setting_max_depth;	/* nested objects and arrays */
-extern int	setting_max_batch;	/* elements */
+extern int setting_retention;		  /* seconds, or RETENTION_FOREVER */
+extern int setting_max_document_size; /* bytes */
+extern int setting_max_depth;		  /* nested objects and arrays */
+extern int setting_max_batch;		  /* elements */
 
 /* Names that changed between PostgreSQL 15 and 18. */
 #if PG_VERSION_NUM >= 170000
-#define MyLocalTransactionId()	(MyProc->vxid.lxid)
+#define MyLocalTransactionId() (MyProc->vxid.lxid)
 #else
-#define MyLocalTransactionId()	(MyProc->lxid)
+#define MyLocalTransactionId() (MyProc->lxid)
 #endif
 
-#endif							/* ACTIVITYFEED_H */
+#endif /* ACTIVITYFEED_H */

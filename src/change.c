@@ -26,6 +26,8 @@
 #include "change.h"
 #include "plans.h"
 
+/* clang-format off */
+
 /*
  * $1 user_id, $2 how many numbers, $3 that less one as microseconds; and $4
  * where the row is, for the first of the two.
@@ -71,6 +73,8 @@ static KeptPlan create_feed = {
 	.types = {TEXTOID, INT8OID, INTERVALOID, INT8OID}
 };
 
+/* clang-format on */
+
 /*
  * Where the feed row is that this transaction wrote last.  Finding it by key
  * goes through all the versions that the transaction has left behind, which
@@ -81,8 +85,8 @@ typedef struct FeedPlace
 {
 	LocalTransactionId transaction;
 	ItemPointerData ctid;
-	int			user_id_length;
-	char		user_id[MAX_ID_LENGTH];
+	int user_id_length;
+	char user_id[MAX_ID_LENGTH];
 } FeedPlace;
 
 static FeedPlace last_place = {InvalidLocalTransactionId};
@@ -108,9 +112,9 @@ static bool
 PlaceIsKnown(const text *user_id)
 {
 	return last_place.transaction == MyLocalTransactionId() &&
-		last_place.user_id_length == VARSIZE_ANY_EXHDR(user_id) &&
-		memcmp(last_place.user_id, VARDATA_ANY(user_id),
-			   last_place.user_id_length) == 0;
+		   last_place.user_id_length == VARSIZE_ANY_EXHDR(user_id) &&
+		   memcmp(last_place.user_id, VARDATA_ANY(user_id),
+				  last_place.user_id_length) == 0;
 }
 
 static void
@@ -135,11 +139,11 @@ RememberPlace(const text *user_id, const ItemPointerData *ctid)
 bool
 ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 {
-	text	   *user = (text *) DatumGetPointer(user_id);
-	Interval	more = {.time = count - 1};
-	Datum		values[4];
-	TakenStamp	taken;
-	uint64		found = 0;
+	text *user = (text *) DatumGetPointer(user_id);
+	Interval more = {.time = count - 1};
+	Datum values[4];
+	TakenStamp taken;
+	uint64 found = 0;
 
 	values[0] = user_id;
 	values[1] = Int64GetDatum(count);
@@ -157,7 +161,7 @@ ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 	{
 		values[3] = Int64GetDatum(GetCurrentTimestamp() +
 								  (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
-								  USECS_PER_DAY);
+									  USECS_PER_DAY);
 		found = PlanWrite(&create_feed, values, NULL, TakeStamp, &taken);
 	}
 	if (found != 1)

@@ -10,7 +10,7 @@
 /* What one written row is stamped with. */
 typedef struct ChangeStamp
 {
-	int64		number;
+	int64 number;
 	TimestampTz time;
 } ChangeStamp;
 
@@ -18,4 +18,4 @@ extern bool ChangeTake(Datum user_id, int count, bool create,
 					   ChangeStamp *first);
 extern ChangeStamp ChangeNext(ChangeStamp stamp);
 
-#endif							/* ACTIVITYFEED_CHANGE_H */
+#endif /* ACTIVITYFEED_CHANGE_H */

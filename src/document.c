@@ -14,11 +14,11 @@
 #define STRICT_HINT \
 	"With activityfeed.strict = off this member may be left out."
 
-const char *const external_activity_type_names[] =
-{"viewed", "modified", "created", "commented", NULL};
+const char *const external_activity_type_names[] = {
+	"viewed", "modified", "created", "commented", NULL};
 
-const char *const identity_type_names[] =
-{"user", "group", "externalGroup", NULL};
+const char *const identity_type_names[] = {"user", "group", "externalGroup",
+										   NULL};
 
 static bool
 IsEmpty(const char *string)
@@ -38,12 +38,12 @@ SkipHost(const char *p)
 
 	if (*p == '[')
 	{
-		size_t		length = strspn(p + 1, "0123456789abcdefABCDEF:.");
+		size_t length = strspn(p + 1, "0123456789abcdefABCDEF:.");
 
 		return (length > 0 && p[length + 1] == ']') ? p + length + 2 : NULL;
 	}
-	while (isalnum((unsigned char) *p) || IS_HIGHBIT_SET(*p) ||
-		   *p == '-' || *p == '.' || *p == '_')
+	while (isalnum((unsigned char) *p) || IS_HIGHBIT_SET(*p) || *p == '-' ||
+		   *p == '.' || *p == '_')
 		p++;
 	return p > start ? p : NULL;
 }
@@ -54,7 +54,7 @@ SkipHost(const char *p)
 static const char *
 SkipPort(const char *p)
 {
-	size_t		digits;
+	size_t digits;
 
 	if (*p != ':')
 		return p;
@@ -92,13 +92,13 @@ IsSourceHost(const char *host)
 static bool
 IsColor(const char *color)
 {
-	size_t		digits;
+	size_t digits;
 
 	if (color[0] != '#')
 		return false;
 	digits = strspn(color + 1, "0123456789abcdefABCDEF");
 	return (digits == 3 || digits == 6 || digits == 8) &&
-		color[digits + 1] == '\0';
+		   color[digits + 1] == '\0';
 }
 
 static bool
@@ -138,21 +138,22 @@ DocumentCheckActivity(ActivityDocument *activity, const DocumentRules *rules,
 		return DocumentMissing(error, "appActivityId",
 							   "a string that is not empty", NULL);
 	if (strlen(activity->app_activity_id) > MAX_APP_ACTIVITY_ID_LENGTH)
-		return DocumentBadValue(error, "appActivityId",
-								psprintf("have at most %d bytes",
-										 MAX_APP_ACTIVITY_ID_LENGTH));
+		return DocumentBadValue(
+			error, "appActivityId",
+			psprintf("have at most %d bytes", MAX_APP_ACTIVITY_ID_LENGTH));
 	if (!CheckStrictlyRequired(host, "activitySourceHost", rules, error) ||
 		!CheckStrictlyRequired(activity->activation_url, "activationUrl",
 							   rules, error))
 		return false;
 	if (!IsEmpty(host) && !IsSourceHost(host))
-		return DocumentBadValue(error, "activitySourceHost",
-								"be a host, alone or after http:// or https://, without a path, query, fragment or user");
+		return DocumentBadValue(
+			error, "activitySourceHost",
+			"be a host, alone or after http:// or https://, without a path, query, fragment or user");
 	if (!CheckVisualElements(activity->visual_elements, error))
 		return false;
 	for (int i = 0; i < activity->history_item_count; i++)
 	{
-		char		prefix[32];
+		char prefix[32];
 
 		snprintf(prefix, sizeof(prefix), "historyItems[%d].", i);
 		if (!DocumentCheckHistoryItem(&activity->history_items[i], rules,
@@ -174,10 +175,9 @@ SettleDuration(HistoryItemDocument *item, const char *prefix,
 	if (item->duration_given)
 	{
 		if (item->duration < 0 || item->duration > PG_INT32_MAX)
-			return DocumentBadValue(error,
-									psprintf("%sactiveDurationSeconds", prefix),
-									psprintf("be between 0 and %d",
-											 PG_INT32_MAX));
+			return DocumentBadValue(
+				error, psprintf("%sactiveDurationSeconds", prefix),
+				psprintf("be between 0 and %d", PG_INT32_MAX));
 		return true;
 	}
 	if (item->last_active.given)
@@ -185,10 +185,10 @@ SettleDuration(HistoryItemDocument *item, const char *prefix,
 		item->duration = TimestampSecondsBetween(item->started.value,
 												 item->last_active.value);
 		if (item->duration > PG_INT32_MAX)
-			return DocumentBadValue(error,
-									psprintf("%slastActiveDateTime", prefix),
-									psprintf("be at most %d seconds after startedDateTime",
-											 PG_INT32_MAX));
+			return DocumentBadValue(
+				error, psprintf("%slastActiveDateTime", prefix),
+				psprintf("be at most %d seconds after startedDateTime",
+						 PG_INT32_MAX));
 	}
 	return true;
 }
@@ -206,10 +206,12 @@ DocumentCheckHistoryItem(HistoryItemDocument *item, const DocumentRules *rules,
 							   "a date and time", NULL);
 	if (item->last_active.given &&
 		item->last_active.value < item->started.value)
-		return DocumentBadValue(error, psprintf("%slastActiveDateTime", prefix),
+		return DocumentBadValue(error,
+								psprintf("%slastActiveDateTime", prefix),
 								"not be before startedDateTime");
 	if (item->expiration.given && item->expiration.value <= rules->now)
-		return DocumentBadValue(error, psprintf("%sexpirationDateTime", prefix),
+		return DocumentBadValue(error,
+								psprintf("%sexpirationDateTime", prefix),
 								"not be in the past");
 	return SettleDuration(item, prefix, error);
 }
@@ -232,7 +234,7 @@ FindName(const char *name, const char *const *names, bool any_case)
 static bool
 CheckIdentity(IdentityDocument *identity, DocumentError *error)
 {
-	int			type;
+	int type;
 
 	if (IsEmpty(identity->type_name))
 		return DocumentMissing(error, "performedBy.type",
@@ -246,9 +248,9 @@ CheckIdentity(IdentityDocument *identity, DocumentError *error)
 		return DocumentMissing(error, "performedBy.id",
 							   "a string that is not empty", NULL);
 	if (strlen(identity->id) > MAX_ID_LENGTH)
-		return DocumentBadValue(error, "performedBy.id",
-								psprintf("have at most %d bytes",
-										 MAX_ID_LENGTH));
+		return DocumentBadValue(
+			error, "performedBy.id",
+			psprintf("have at most %d bytes", MAX_ID_LENGTH));
 	return true;
 }
 
@@ -260,7 +262,7 @@ bool
 DocumentCheckExternalActivity(ExternalActivityDocument *activity,
 							  DocumentError *error)
 {
-	int			type;
+	int type;
 
 	if (IsEmpty(activity->type_name))
 		return DocumentMissing(error, "type",
@@ -272,7 +274,8 @@ DocumentCheckExternalActivity(ExternalActivityDocument *activity,
 	activity->has_type = true;
 	activity->type = (ExternalActivityType) type;
 	if (!activity->start.given)
-		return DocumentMissing(error, "startDateTime", "a date and time", NULL);
+		return DocumentMissing(error, "startDateTime", "a date and time",
+							   NULL);
 	if (activity->performed_by != NULL)
 		return CheckIdentity(activity->performed_by, error);
 	return true;

@@ -16,63 +16,63 @@
 /* What is wrong with a document. */
 typedef struct DocumentError
 {
-	int			sqlstate;		/* 0: nothing */
-	const char *kind;			/* missing_member, ...; NULL for limits */
-	char	   *path;			/* of the member; NULL for the whole */
-	char	   *message;
-	char	   *detail;			/* a sentence */
-	const char *hint;			/* or NULL */
+	int sqlstate;	  /* 0: nothing */
+	const char *kind; /* missing_member, ...; NULL for limits */
+	char *path;		  /* of the member; NULL for the whole */
+	char *message;
+	char *detail;	  /* a sentence */
+	const char *hint; /* or NULL */
 } DocumentError;
 
 typedef struct OptionalTime
 {
-	bool		given;
+	bool given;
 	TimestampTz value;
 } OptionalTime;
 
 typedef struct HistoryItemDocument
 {
-	bool		has_id;
-	pg_uuid_t	id;
-	OptionalTime started;		/* always given in a checked document */
+	bool has_id;
+	pg_uuid_t id;
+	OptionalTime started; /* always given in a checked document */
 	OptionalTime last_active;
 	OptionalTime expiration;
-	bool		duration_given;
-	int64		duration;		/* seconds; within int32 once checked */
-	bool		has_duration;	/* given or calculated */
-	char	   *user_timezone;
+	bool duration_given;
+	int64 duration;	   /* seconds; within int32 once checked */
+	bool has_duration; /* given or calculated */
+	char *user_timezone;
 } HistoryItemDocument;
 
 typedef struct AttributionDocument
 {
-	char	   *icon_url;
-	char	   *alternate_text;
-	char	   *alternative_text;
-	bool		has_add_image_query;
-	bool		add_image_query;
+	char *icon_url;
+	char *alternate_text;
+	char *alternative_text;
+	bool has_add_image_query;
+	bool add_image_query;
 } AttributionDocument;
 
 typedef struct VisualElementsDocument
 {
-	char	   *display_text;
-	char	   *description;
-	char	   *background_color;
-	AttributionDocument *attribution;	/* NULL: none */
-	JsonSlice	content;		/* opaque; start is NULL: none */
+	char *display_text;
+	char *description;
+	char *background_color;
+	AttributionDocument *attribution; /* NULL: none */
+	JsonSlice content;				  /* opaque; start is NULL: none */
 } VisualElementsDocument;
 
 typedef struct ActivityDocument
 {
-	char	   *app_activity_id;
-	char	   *activity_source_host;
-	char	   *activation_url;
-	char	   *app_display_name;
-	char	   *content_url;
-	char	   *fallback_url;
-	char	   *user_timezone;
-	VisualElementsDocument *visual_elements;	/* NULL: none */
-	JsonSlice	content_info;	/* opaque; start is NULL: none */
-	int			history_item_count;
+	char *app_activity_id;
+	char *activity_source_host;
+	char *activation_url;
+	char *app_display_name;
+	char *content_url;
+	char *fallback_url;
+	char *user_timezone;
+	VisualElementsDocument *visual_elements; /* NULL: none */
+	JsonSlice content_info;					 /* opaque; start is NULL: none */
+	int history_item_count;
 	HistoryItemDocument *history_items;
 } ActivityDocument;
 
@@ -94,15 +94,15 @@ typedef enum IdentityType
 
 typedef struct IdentityDocument
 {
-	char	   *type_name;		/* as sent */
+	char *type_name; /* as sent */
 	IdentityType type;
-	char	   *id;
+	char *id;
 } IdentityDocument;
 
 typedef struct ExternalActivityDocument
 {
-	char	   *type_name;		/* as sent */
-	bool		has_type;		/* type_name is one of the types */
+	char *type_name; /* as sent */
+	bool has_type;	 /* type_name is one of the types */
 	ExternalActivityType type;
 	OptionalTime start;
 	IdentityDocument *performed_by; /* NULL: nobody */
@@ -111,8 +111,8 @@ typedef struct ExternalActivityDocument
 /* What a document is read and checked against. */
 typedef struct DocumentRules
 {
-	bool		strict;
-	TimestampTz now;			/* an expiration before it is refused */
+	bool strict;
+	TimestampTz now; /* an expiration before it is refused */
 } DocumentRules;
 
 /* For a document that is a JSON string, which may hold the real one. */
@@ -142,9 +142,8 @@ extern bool DocumentCheckActivity(ActivityDocument *activity,
 								  DocumentError *error);
 extern bool DocumentCheckHistoryItem(HistoryItemDocument *item,
 									 const DocumentRules *rules,
-									 const char *prefix,
-									 DocumentError *error);
+									 const char *prefix, DocumentError *error);
 extern bool DocumentCheckExternalActivity(ExternalActivityDocument *activity,
 										  DocumentError *error);
 
-#endif							/* ACTIVITYFEED_DOCUMENT_H */
+#endif /* ACTIVITYFEED_DOCUMENT_H */

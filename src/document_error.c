@@ -11,7 +11,7 @@
 #include "encoding.h"
 
 /* A path may hold names from the document: keep it within bounds. */
-#define MAX_PATH_LENGTH		512
+#define MAX_PATH_LENGTH 512
 
 /*
  * Fills in an error about one member.  detail is a sentence, path its member.
@@ -22,8 +22,8 @@ MemberError(DocumentError *error, const char *kind, const char *path,
 {
 	error->sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
 	error->kind = kind;
-	error->path = pnstrdup(path, EncodingClip(path, strlen(path),
-											  MAX_PATH_LENGTH));
+	error->path =
+		pnstrdup(path, EncodingClip(path, strlen(path), MAX_PATH_LENGTH));
 	error->message = message;
 	error->detail = detail;
 	error->hint = NULL;
@@ -49,8 +49,8 @@ DocumentUnknown(DocumentError *error, const char *path)
 {
 	MemberError(error, "unknown_member", path,
 				pstrdup("document has an unknown member"), NULL);
-	error->detail = psprintf("Member \"%s\" is not part of the resource.",
-							 error->path);
+	error->detail =
+		psprintf("Member \"%s\" is not part of the resource.", error->path);
 	return false;
 }
 
@@ -58,18 +58,17 @@ DocumentUnknown(DocumentError *error, const char *path)
  * expected and found are nouns with their article.
  */
 bool
-DocumentWrongType(DocumentError *error, const char *path,
-				  const char *expected, const char *found)
+DocumentWrongType(DocumentError *error, const char *path, const char *expected,
+				  const char *found)
 {
 	if (path[0] == '\0')
-		return MemberError(error, "wrong_type", path,
-						   pstrdup("document has the wrong type"),
-						   psprintf("The document must be %s, not %s.",
-									expected, found));
-	return MemberError(error, "wrong_type", path,
-					   psprintf("member \"%s\" has the wrong type", path),
-					   psprintf("Member \"%s\" must be %s, not %s.",
-								path, expected, found));
+		return MemberError(
+			error, "wrong_type", path, pstrdup("document has the wrong type"),
+			psprintf("The document must be %s, not %s.", expected, found));
+	return MemberError(
+		error, "wrong_type", path,
+		psprintf("member \"%s\" has the wrong type", path),
+		psprintf("Member \"%s\" must be %s, not %s.", path, expected, found));
 }
 
 /*
@@ -103,8 +102,8 @@ DocumentTextTrouble(DocumentError *error, JsonTrouble trouble,
 					const char *path)
 {
 	const char *what;
-	char	   *clipped = pnstrdup(path, EncodingClip(path, strlen(path),
-													  MAX_PATH_LENGTH));
+	char *clipped =
+		pnstrdup(path, EncodingClip(path, strlen(path), MAX_PATH_LENGTH));
 
 	switch (trouble)
 	{
@@ -120,11 +119,10 @@ DocumentTextTrouble(DocumentError *error, JsonTrouble trouble,
 		default:
 			what = "contains a number beyond the range of type numeric";
 	}
-	return MemberError(error, "bad_value", clipped,
-					   pstrdup("document cannot be stored"),
-					   clipped[0] == '\0' ?
-					   psprintf("The document %s.", what) :
-					   psprintf("Member \"%s\" %s.", clipped, what));
+	return MemberError(
+		error, "bad_value", clipped, pstrdup("document cannot be stored"),
+		clipped[0] == '\0' ? psprintf("The document %s.", what)
+						   : psprintf("Member \"%s\" %s.", clipped, what));
 }
 
 /*
@@ -133,14 +131,14 @@ DocumentTextTrouble(DocumentError *error, JsonTrouble trouble,
 void
 DocumentRaise(const DocumentError *error)
 {
-	ereport(ERROR,
-			(errcode(error->sqlstate),
-			 errmsg("%s", error->message),
-			 error->detail ? errdetail("%s", error->detail) : 0,
-			 error->hint ? errhint("%s", error->hint) : 0,
-			 error->path && error->path[0] != '\0' ?
-			 err_generic_string(PG_DIAG_COLUMN_NAME, error->path) : 0,
-			 error->kind ?
-			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, error->kind) : 0));
+	ereport(ERROR, (errcode(error->sqlstate), errmsg("%s", error->message),
+					error->detail ? errdetail("%s", error->detail) : 0,
+					error->hint ? errhint("%s", error->hint) : 0,
+					error->path && error->path[0] != '\0'
+						? err_generic_string(PG_DIAG_COLUMN_NAME, error->path)
+						: 0,
+					error->kind ? err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+													 error->kind)
+								: 0));
 	pg_unreachable();
 }

@@ -24,8 +24,8 @@
 struct DocumentReader
 {
 	DocumentRules rules;
-	json_tokener *tokener;		/* owned; malloc'd */
-	json_object *root;			/* owned; malloc'd; NULL between documents */
+	json_tokener *tokener; /* owned; malloc'd */
+	json_object *root;	   /* owned; malloc'd; NULL between documents */
 	MemoryContextCallback callback;
 };
 
@@ -34,77 +34,85 @@ typedef struct Place
 {
 	const struct Place *parent; /* NULL: the document itself */
 	const char *name;			/* of a member, in UTF-8; NULL: an element */
-	int			index;			/* of an element */
+	int index;					/* of an element */
 } Place;
 
 typedef enum MemberKind
 {
-	MEMBER_STRING,				/* char * */
-	MEMBER_TIME,				/* OptionalTime */
-	MEMBER_REQUIRED_TIME,		/* the same; "" counts as missing */
-	MEMBER_DURATION,			/* of a HistoryItemDocument */
-	MEMBER_ITEM_ID,				/* of a HistoryItemDocument */
-	MEMBER_ADD_IMAGE_QUERY,		/* of an AttributionDocument */
-	MEMBER_OPAQUE,				/* only its type is looked at */
-	MEMBER_OBJECT,				/* pointer to the nested resource */
-	MEMBER_HISTORY_ITEMS,		/* of an ActivityDocument */
-	MEMBER_STATUS,				/* set by the server */
-	MEMBER_SERVER				/* set by the server: ignored */
+	MEMBER_STRING,			/* char * */
+	MEMBER_TIME,			/* OptionalTime */
+	MEMBER_REQUIRED_TIME,	/* the same; "" counts as missing */
+	MEMBER_DURATION,		/* of a HistoryItemDocument */
+	MEMBER_ITEM_ID,			/* of a HistoryItemDocument */
+	MEMBER_ADD_IMAGE_QUERY, /* of an AttributionDocument */
+	MEMBER_OPAQUE,			/* only its type is looked at */
+	MEMBER_OBJECT,			/* pointer to the nested resource */
+	MEMBER_HISTORY_ITEMS,	/* of an ActivityDocument */
+	MEMBER_STATUS,			/* set by the server */
+	MEMBER_SERVER			/* set by the server: ignored */
 } MemberKind;
 
 typedef struct MemberRule
 {
 	const char *name;
-	MemberKind	kind;
-	size_t		offset;			/* in the resource's struct */
-	const struct ResourceRule *nested;	/* for MEMBER_OBJECT */
+	MemberKind kind;
+	size_t offset;					   /* in the resource's struct */
+	const struct ResourceRule *nested; /* for MEMBER_OBJECT */
 } MemberRule;
 
 typedef struct ResourceRule
 {
-	const char *type_name;		/* for @odata.type, without the "#" */
-	size_t		size;			/* of the struct */
-	const MemberRule *members;	/* ends with a NULL name */
+	const char *type_name;	   /* for @odata.type, without the "#" */
+	size_t size;			   /* of the struct */
+	const MemberRule *members; /* ends with a NULL name */
 } ResourceRule;
 
 static const MemberRule attribution_members[] = {
 	{"iconUrl", MEMBER_STRING, offsetof(AttributionDocument, icon_url), NULL},
-	{"alternateText", MEMBER_STRING, offsetof(AttributionDocument, alternate_text), NULL},
-	{"alternativeText", MEMBER_STRING, offsetof(AttributionDocument, alternative_text), NULL},
+	{"alternateText", MEMBER_STRING,
+	 offsetof(AttributionDocument, alternate_text), NULL},
+	{"alternativeText", MEMBER_STRING,
+	 offsetof(AttributionDocument, alternative_text), NULL},
 	{"addImageQuery", MEMBER_ADD_IMAGE_QUERY, 0, NULL},
-	{NULL, MEMBER_SERVER, 0, NULL}
-};
+	{NULL, MEMBER_SERVER, 0, NULL}};
 
-static const ResourceRule attribution_rule = {
-	"microsoft.graph.imageInfo", sizeof(AttributionDocument),
-	attribution_members
-};
+static const ResourceRule attribution_rule = {"microsoft.graph.imageInfo",
+											  sizeof(AttributionDocument),
+											  attribution_members};
 
 static const MemberRule visual_elements_members[] = {
-	{"displayText", MEMBER_STRING, offsetof(VisualElementsDocument, display_text), NULL},
-	{"description", MEMBER_STRING, offsetof(VisualElementsDocument, description), NULL},
-	{"backgroundColor", MEMBER_STRING, offsetof(VisualElementsDocument, background_color), NULL},
-	{"attribution", MEMBER_OBJECT, offsetof(VisualElementsDocument, attribution),
-	&attribution_rule},
+	{"displayText", MEMBER_STRING,
+	 offsetof(VisualElementsDocument, display_text), NULL},
+	{"description", MEMBER_STRING,
+	 offsetof(VisualElementsDocument, description), NULL},
+	{"backgroundColor", MEMBER_STRING,
+	 offsetof(VisualElementsDocument, background_color), NULL},
+	{"attribution", MEMBER_OBJECT,
+	 offsetof(VisualElementsDocument, attribution), &attribution_rule},
 	{"content", MEMBER_OPAQUE, 0, NULL},
-	{NULL, MEMBER_SERVER, 0, NULL}
-};
+	{NULL, MEMBER_SERVER, 0, NULL}};
 
 static const ResourceRule visual_elements_rule = {
 	"microsoft.graph.visualInfo", sizeof(VisualElementsDocument),
-	visual_elements_members
-};
+	visual_elements_members};
 
 static const MemberRule activity_members[] = {
-	{"appActivityId", MEMBER_STRING, offsetof(ActivityDocument, app_activity_id), NULL},
-	{"activitySourceHost", MEMBER_STRING, offsetof(ActivityDocument, activity_source_host), NULL},
-	{"activationUrl", MEMBER_STRING, offsetof(ActivityDocument, activation_url), NULL},
-	{"visualElements", MEMBER_OBJECT, offsetof(ActivityDocument, visual_elements),
-	&visual_elements_rule},
-	{"appDisplayName", MEMBER_STRING, offsetof(ActivityDocument, app_display_name), NULL},
-	{"contentUrl", MEMBER_STRING, offsetof(ActivityDocument, content_url), NULL},
-	{"fallbackUrl", MEMBER_STRING, offsetof(ActivityDocument, fallback_url), NULL},
-	{"userTimezone", MEMBER_STRING, offsetof(ActivityDocument, user_timezone), NULL},
+	{"appActivityId", MEMBER_STRING,
+	 offsetof(ActivityDocument, app_activity_id), NULL},
+	{"activitySourceHost", MEMBER_STRING,
+	 offsetof(ActivityDocument, activity_source_host), NULL},
+	{"activationUrl", MEMBER_STRING,
+	 offsetof(ActivityDocument, activation_url), NULL},
+	{"visualElements", MEMBER_OBJECT,
+	 offsetof(ActivityDocument, visual_elements), &visual_elements_rule},
+	{"appDisplayName", MEMBER_STRING,
+	 offsetof(ActivityDocument, app_display_name), NULL},
+	{"contentUrl", MEMBER_STRING, offsetof(ActivityDocument, content_url),
+	 NULL},
+	{"fallbackUrl", MEMBER_STRING, offsetof(ActivityDocument, fallback_url),
+	 NULL},
+	{"userTimezone", MEMBER_STRING, offsetof(ActivityDocument, user_timezone),
+	 NULL},
 	{"contentInfo", MEMBER_OPAQUE, 0, NULL},
 	{"historyItems", MEMBER_HISTORY_ITEMS, 0, NULL},
 	{"id", MEMBER_SERVER, 0, NULL},
@@ -112,55 +120,53 @@ static const MemberRule activity_members[] = {
 	{"lastModifiedDateTime", MEMBER_SERVER, 0, NULL},
 	{"expirationDateTime", MEMBER_SERVER, 0, NULL},
 	{"status", MEMBER_STATUS, 0, NULL},
-	{NULL, MEMBER_SERVER, 0, NULL}
-};
+	{NULL, MEMBER_SERVER, 0, NULL}};
 
-static const ResourceRule activity_rule = {
-	"microsoft.graph.userActivity", sizeof(ActivityDocument),
-	activity_members
-};
+static const ResourceRule activity_rule = {"microsoft.graph.userActivity",
+										   sizeof(ActivityDocument),
+										   activity_members};
 
 static const MemberRule history_item_members[] = {
-	{"startedDateTime", MEMBER_REQUIRED_TIME, offsetof(HistoryItemDocument, started), NULL},
-	{"lastActiveDateTime", MEMBER_TIME, offsetof(HistoryItemDocument, last_active), NULL},
+	{"startedDateTime", MEMBER_REQUIRED_TIME,
+	 offsetof(HistoryItemDocument, started), NULL},
+	{"lastActiveDateTime", MEMBER_TIME,
+	 offsetof(HistoryItemDocument, last_active), NULL},
 	{"activeDurationSeconds", MEMBER_DURATION, 0, NULL},
-	{"expirationDateTime", MEMBER_TIME, offsetof(HistoryItemDocument, expiration), NULL},
-	{"userTimezone", MEMBER_STRING, offsetof(HistoryItemDocument, user_timezone), NULL},
+	{"expirationDateTime", MEMBER_TIME,
+	 offsetof(HistoryItemDocument, expiration), NULL},
+	{"userTimezone", MEMBER_STRING,
+	 offsetof(HistoryItemDocument, user_timezone), NULL},
 	{"id", MEMBER_ITEM_ID, 0, NULL},
 	{"createdDateTime", MEMBER_SERVER, 0, NULL},
 	{"lastModifiedDateTime", MEMBER_SERVER, 0, NULL},
 	{"status", MEMBER_STATUS, 0, NULL},
-	{NULL, MEMBER_SERVER, 0, NULL}
-};
+	{NULL, MEMBER_SERVER, 0, NULL}};
 
 static const ResourceRule history_item_rule = {
 	"microsoft.graph.activityHistoryItem", sizeof(HistoryItemDocument),
-	history_item_members
-};
+	history_item_members};
 
 static const MemberRule identity_members[] = {
 	{"type", MEMBER_STRING, offsetof(IdentityDocument, type_name), NULL},
 	{"id", MEMBER_STRING, offsetof(IdentityDocument, id), NULL},
-	{NULL, MEMBER_SERVER, 0, NULL}
-};
+	{NULL, MEMBER_SERVER, 0, NULL}};
 
 static const ResourceRule identity_rule = {
 	"microsoft.graph.externalConnectors.identity", sizeof(IdentityDocument),
-	identity_members
-};
+	identity_members};
 
 static const MemberRule external_activity_members[] = {
-	{"type", MEMBER_STRING, offsetof(ExternalActivityDocument, type_name), NULL},
-	{"startDateTime", MEMBER_REQUIRED_TIME, offsetof(ExternalActivityDocument, start), NULL},
-	{"performedBy", MEMBER_OBJECT, offsetof(ExternalActivityDocument, performed_by),
-	&identity_rule},
-	{NULL, MEMBER_SERVER, 0, NULL}
-};
+	{"type", MEMBER_STRING, offsetof(ExternalActivityDocument, type_name),
+	 NULL},
+	{"startDateTime", MEMBER_REQUIRED_TIME,
+	 offsetof(ExternalActivityDocument, start), NULL},
+	{"performedBy", MEMBER_OBJECT,
+	 offsetof(ExternalActivityDocument, performed_by), &identity_rule},
+	{NULL, MEMBER_SERVER, 0, NULL}};
 
 static const ResourceRule external_activity_rule = {
 	"microsoft.graph.externalConnectors.externalActivity",
-	sizeof(ExternalActivityDocument), external_activity_members
-};
+	sizeof(ExternalActivityDocument), external_activity_members};
 
 /* What a call of ReadObject works with. */
 typedef struct ReadState
@@ -179,7 +185,7 @@ FreeTree(DocumentReader *reader)
 	json_object *root = reader->root;
 
 	reader->root = NULL;
-	json_object_put(root);		/* NULL is fine */
+	json_object_put(root); /* NULL is fine */
 }
 
 static void
@@ -208,8 +214,7 @@ DocumentReaderCreate(const DocumentRules *rules)
 	reader->tokener = json_tokener_new_ex(setting_max_depth + 1);
 	if (reader->tokener == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory"),
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 				 errdetail("Could not create a JSON parser.")));
 	json_tokener_set_flags(reader->tokener, JSON_TOKENER_STRICT);
 	reader->callback.func = FreeReader;
@@ -326,7 +331,7 @@ static bool
 ReadTime(ReadState *state, const Place *place, json_object *value,
 		 bool required, OptionalTime *target)
 {
-	size_t		length;
+	size_t length;
 
 	if (!ExpectString(state, place, value))
 		return false;
@@ -334,8 +339,9 @@ ReadTime(ReadState *state, const Place *place, json_object *value,
 	if (length == 0 && required)
 		return true;
 	if (!TimestampParse(json_object_get_string(value), length, &target->value))
-		return DocumentBadValue(state->error, PathOf(place),
-								"be a date and time with a zone, such as 2018-02-26T20:54:04.345Z, in the years 1 to 9999");
+		return DocumentBadValue(
+			state->error, PathOf(place),
+			"be a date and time with a zone, such as 2018-02-26T20:54:04.345Z");
 	target->given = true;
 	return true;
 }
@@ -346,7 +352,7 @@ ReadDuration(ReadState *state, const Place *place, json_object *value,
 {
 	if (!json_object_is_type(value, json_type_int))
 		return WrongType(state, place, value, "an integer");
-	item->duration = json_object_get_int64(value);	/* clamped */
+	item->duration = json_object_get_int64(value); /* clamped */
 	item->duration_given = true;
 	return true;
 }
@@ -363,7 +369,7 @@ ParseGuid(const char *text, size_t length, pg_uuid_t *uuid)
 	memset(uuid, 0, sizeof(*uuid));
 	for (int i = 0, digit = 0; i < 36; i++)
 	{
-		int			value;
+		int value;
 
 		if (i == 8 || i == 13 || i == 18 || i == 23)
 		{
@@ -391,8 +397,9 @@ ReadItemId(ReadState *state, const Place *place, json_object *value,
 		return false;
 	if (!ParseGuid(json_object_get_string(value),
 				   json_object_get_string_len(value), &item->id))
-		return DocumentBadValue(state->error, PathOf(place),
-								"be a GUID, such as 61fc8f36-919f-4b73-89d4-1cb7b159d912");
+		return DocumentBadValue(
+			state->error, PathOf(place),
+			"be a GUID, such as 61fc8f36-919f-4b73-89d4-1cb7b159d912");
 	item->has_id = true;
 	return true;
 }
@@ -456,23 +463,24 @@ static bool
 ReadHistoryItems(ReadState *state, const Place *place, json_object *value,
 				 ActivityDocument *activity)
 {
-	size_t		count;
+	size_t count;
 
 	if (!json_object_is_type(value, json_type_array))
 		return WrongType(state, place, value, "an array");
 	count = json_object_array_length(value);
 	if (count > setting_max_batch)
-		return DocumentOverLimit(state->error, "too many history items",
-								 psprintf("Member \"historyItems\" has %zu elements, the limit set by activityfeed.max_batch is %d.",
-										  count, setting_max_batch));
+		return DocumentOverLimit(
+			state->error, "too many history items",
+			psprintf(
+				"Member \"historyItems\" has %zu elements, the limit set by activityfeed.max_batch is %d.",
+				count, setting_max_batch));
 	activity->history_item_count = (int) count;
 	activity->history_items = palloc0(count * sizeof(HistoryItemDocument));
 	for (size_t i = 0; i < count; i++)
 	{
-		Place		element = {place, NULL, (int) i};
+		Place element = {place, NULL, (int) i};
 
-		if (!ReadObject(state, &element,
-						json_object_array_get_idx(value, i),
+		if (!ReadObject(state, &element, json_object_array_get_idx(value, i),
 						&history_item_rule, &activity->history_items[i]))
 			return false;
 	}
@@ -486,7 +494,7 @@ static bool
 ReadMember(ReadState *state, const Place *place, json_object *value,
 		   const MemberRule *rule, void *resource)
 {
-	void	   *target = (char *) resource + rule->offset;
+	void *target = (char *) resource + rule->offset;
 
 	switch (rule->kind)
 	{
@@ -563,7 +571,7 @@ ReadObject(ReadState *state, const Place *place, json_object *object,
 		return WrongType(state, place, object, "an object");
 	json_object_object_foreachC(object, iter)
 	{
-		Place		member = {place, iter.key, 0};
+		Place member = {place, iter.key, 0};
 		const MemberRule *member_rule = FindRule(rule->members, iter.key);
 
 		if (strchr(iter.key, '@') != NULL)
@@ -612,9 +620,10 @@ CheckText(JsonSlice text, DocumentError *error)
 	if (trouble == JSON_FINE)
 		return true;
 	if (trouble == JSON_TOO_DEEP)
-		return DocumentOverLimit(error, "document is nested too deeply",
-								 psprintf("The limit set by activityfeed.max_depth is %d levels.",
-										  setting_max_depth));
+		return DocumentOverLimit(
+			error, "document is nested too deeply",
+			psprintf("The limit set by activityfeed.max_depth is %d levels.",
+					 setting_max_depth));
 	initStringInfo(&path);
 	JsonAppendPath(&path, text, where);
 	return DocumentTextTrouble(error, trouble, path.data);
@@ -626,13 +635,15 @@ CheckText(JsonSlice text, DocumentError *error)
 static bool
 ParseTree(DocumentReader *reader, JsonSlice text, DocumentError *error)
 {
-	size_t		length = text.end - text.start;
+	size_t length = text.end - text.start;
 	const char *utf8;
 
 	if (length > setting_max_document_size)
-		return DocumentOverLimit(error, "document is too large",
-								 psprintf("The document has %zu bytes, the limit set by activityfeed.max_document_size is %d.",
-										  length, setting_max_document_size));
+		return DocumentOverLimit(
+			error, "document is too large",
+			psprintf(
+				"The document has %zu bytes, the limit set by activityfeed.max_document_size is %d.",
+				length, setting_max_document_size));
 	if (!CheckIsObject(text, error) || !CheckText(text, error))
 		return false;
 	utf8 = EncodingToUtf8(text.start, &length);
@@ -652,12 +663,12 @@ static bool
 ReadDocument(DocumentReader *reader, JsonSlice text, const ResourceRule *rule,
 			 void *target, DocumentError *error)
 {
-	ReadState	state = {&reader->rules, error};
+	ReadState state = {&reader->rules, error};
 
 	memset(target, 0, rule->size);
 	error->sqlstate = 0;
 	return ParseTree(reader, text, error) &&
-		ReadObject(&state, NULL, reader->root, rule, target);
+		   ReadObject(&state, NULL, reader->root, rule, target);
 }
 
 /*
@@ -666,8 +677,8 @@ ReadDocument(DocumentReader *reader, JsonSlice text, const ResourceRule *rule,
 static JsonSlice
 FindOpaque(JsonSlice object, const char *name)
 {
-	JsonSlice	value;
-	JsonSlice	none = {NULL, NULL};
+	JsonSlice value;
+	JsonSlice none = {NULL, NULL};
 
 	if (JsonFindMember(object, name, &value) && *value.start == '{')
 		return value;
@@ -678,18 +689,18 @@ bool
 DocumentReadActivity(DocumentReader *reader, JsonSlice text,
 					 ActivityDocument *activity, DocumentError *error)
 {
-	JsonSlice	visual_elements;
-	bool		good;
+	JsonSlice visual_elements;
+	bool good;
 
 	good = ReadDocument(reader, text, &activity_rule, activity, error) &&
-		DocumentCheckActivity(activity, &reader->rules, error);
+		   DocumentCheckActivity(activity, &reader->rules, error);
 	FreeTree(reader);
 	if (!good)
 		return false;
 	activity->content_info = FindOpaque(text, "contentInfo");
 	if (JsonFindMember(text, "visualElements", &visual_elements))
-		activity->visual_elements->content = FindOpaque(visual_elements,
-														"content");
+		activity->visual_elements->content =
+			FindOpaque(visual_elements, "content");
 	return true;
 }
 
@@ -697,10 +708,10 @@ bool
 DocumentReadHistoryItem(DocumentReader *reader, JsonSlice text,
 						HistoryItemDocument *item, DocumentError *error)
 {
-	bool		good;
+	bool good;
 
 	good = ReadDocument(reader, text, &history_item_rule, item, error) &&
-		DocumentCheckHistoryItem(item, &reader->rules, "", error);
+		   DocumentCheckHistoryItem(item, &reader->rules, "", error);
 	FreeTree(reader);
 	return good;
 }
@@ -714,22 +725,23 @@ DocumentReadExternalActivity(DocumentReader *reader, JsonSlice text,
 							 ExternalActivityDocument *activity,
 							 DocumentError *error)
 {
-	bool		good;
+	bool good;
 
-	good = ReadDocument(reader, text, &external_activity_rule, activity, error);
+	good =
+		ReadDocument(reader, text, &external_activity_rule, activity, error);
 	if (good)
 		good = DocumentCheckExternalActivity(activity, error);
 	else if (reader->root != NULL)
 	{
 		DocumentError ignored;
-		ReadState	state = {&reader->rules, &ignored};
+		ReadState state = {&reader->rules, &ignored};
 
 		for (int i = 0; i < 2; i++)
 		{
 			const MemberRule *rule = &external_activity_members[i];
-			Place		place = {NULL, rule->name, 0};
-			json_object *value = json_object_object_get(reader->root,
-														rule->name);
+			Place place = {NULL, rule->name, 0};
+			json_object *value =
+				json_object_object_get(reader->root, rule->name);
 
 			if (value != NULL)
 				(void) ReadMember(&state, &place, value, rule, activity);

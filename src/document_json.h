@@ -31,4 +31,4 @@ extern bool DocumentReadExternalActivity(DocumentReader *reader,
 										 DocumentError *error);
 extern const char *DocumentJsonKind(JsonSlice value);
 
-#endif							/* ACTIVITYFEED_DOCUMENT_JSON_H */
+#endif /* ACTIVITYFEED_DOCUMENT_JSON_H */

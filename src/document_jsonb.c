@@ -19,8 +19,8 @@
 Datum
 DocumentOpaqueJsonb(JsonSlice slice)
 {
-	char	   *copy = pnstrdup(slice.start, slice.end - slice.start);
-	Datum		result = DirectFunctionCall1(jsonb_in, CStringGetDatum(copy));
+	char *copy = pnstrdup(slice.start, slice.end - slice.start);
+	Datum result = DirectFunctionCall1(jsonb_in, CStringGetDatum(copy));
 
 	pfree(copy);
 	return result;
@@ -29,7 +29,7 @@ DocumentOpaqueJsonb(JsonSlice slice)
 static JsonbValue
 StringValue(const char *string)
 {
-	JsonbValue	value;
+	JsonbValue value;
 
 	value.type = jbvString;
 	value.val.string.val = unconstify(char *, string);
@@ -40,7 +40,7 @@ StringValue(const char *string)
 static void
 PushMember(JsonbParseState **state, const char *name, JsonbValue value)
 {
-	JsonbValue	key = StringValue(name);
+	JsonbValue key = StringValue(name);
 
 	(void) pushJsonbValue(state, WJB_KEY, &key);
 	(void) pushJsonbValue(state, WJB_VALUE, &value);
@@ -49,7 +49,7 @@ PushMember(JsonbParseState **state, const char *name, JsonbValue value)
 static void
 PushNull(JsonbParseState **state, const char *name)
 {
-	JsonbValue	null = {.type = jbvNull};
+	JsonbValue null = {.type = jbvNull};
 
 	PushMember(state, name, null);
 }
@@ -64,9 +64,10 @@ PushString(JsonbParseState **state, const char *name, const char *string)
 }
 
 static void
-PushAttribution(JsonbParseState **state, const AttributionDocument *attribution)
+PushAttribution(JsonbParseState **state,
+				const AttributionDocument *attribution)
 {
-	JsonbValue	key = StringValue("attribution");
+	JsonbValue key = StringValue("attribution");
 
 	if (attribution == NULL)
 	{
@@ -82,7 +83,7 @@ PushAttribution(JsonbParseState **state, const AttributionDocument *attribution)
 		PushString(state, "alternativeText", attribution->alternative_text);
 	if (attribution->has_add_image_query)
 	{
-		JsonbValue	add = {.type = jbvBool};
+		JsonbValue add = {.type = jbvBool};
 
 		add.val.boolean = attribution->add_image_query;
 		PushMember(state, "addImageQuery", add);
@@ -95,8 +96,8 @@ PushAttribution(JsonbParseState **state, const AttributionDocument *attribution)
 static void
 PushOpaque(JsonbParseState **state, const char *name, JsonSlice text)
 {
-	Jsonb	   *jsonb;
-	JsonbValue	value;
+	Jsonb *jsonb;
+	JsonbValue value;
 
 	if (text.start == NULL)
 	{

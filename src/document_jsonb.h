@@ -10,4 +10,4 @@
 extern Datum DocumentOpaqueJsonb(JsonSlice text);
 extern Datum DocumentVisualElementsJsonb(const VisualElementsDocument *visual);
 
-#endif							/* ACTIVITYFEED_DOCUMENT_JSONB_H */
+#endif /* ACTIVITYFEED_DOCUMENT_JSONB_H */

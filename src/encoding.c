@@ -19,7 +19,7 @@ static bool
 NeedsNoConversion(void)
 {
 	return GetDatabaseEncoding() == PG_UTF8 ||
-		GetDatabaseEncoding() == PG_SQL_ASCII;
+		   GetDatabaseEncoding() == PG_SQL_ASCII;
 }
 
 /*
@@ -30,7 +30,7 @@ NeedsNoConversion(void)
 const char *
 EncodingToUtf8(const char *text, size_t *length)
 {
-	char	   *converted;
+	char *converted;
 
 	if (NeedsNoConversion())
 		return text;
@@ -47,7 +47,7 @@ EncodingToUtf8(const char *text, size_t *length)
 char *
 EncodingFromUtf8(const char *text, size_t length)
 {
-	char	   *copy = pnstrdup(text, length);
+	char *copy = pnstrdup(text, length);
 
 	if (NeedsNoConversion())
 		return copy;
@@ -62,9 +62,9 @@ EncodingHasCharacter(uint32 code_point)
 {
 	unsigned char utf8[MAX_MULTIBYTE_CHAR_LEN + 1];
 	unsigned char converted[MAX_UNICODE_EQUIVALENT_STRING + 1];
-	int			server_encoding = GetDatabaseEncoding();
-	int			length;
-	Oid			conversion;
+	int server_encoding = GetDatabaseEncoding();
+	int length;
+	Oid conversion;
 
 	if (server_encoding == PG_UTF8)
 		return true;
@@ -76,9 +76,8 @@ EncodingHasCharacter(uint32 code_point)
 	unicode_to_utf8(code_point, utf8);
 	length = pg_utf_mblen(utf8);
 	return pg_do_encoding_conversion_buf(conversion, PG_UTF8, server_encoding,
-										 utf8, length,
-										 converted, sizeof(converted),
-										 true) == length;
+										 utf8, length, converted,
+										 sizeof(converted), true) == length;
 }
 
 /*

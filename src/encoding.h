@@ -10,4 +10,4 @@ extern char *EncodingFromUtf8(const char *text, size_t length);
 extern bool EncodingHasCharacter(uint32 code_point);
 extern size_t EncodingClip(const char *text, size_t length, size_t limit);
 
-#endif							/* ACTIVITYFEED_ENCODING_H */
+#endif /* ACTIVITYFEED_ENCODING_H */

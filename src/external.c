@@ -24,7 +24,9 @@
 #include "graph_json.h"
 #include "row.h"
 
-#define CHUNK_SIZE		1000
+#define CHUNK_SIZE 1000
+
+/* clang-format off */
 
 /*
  * $1 connection_id, $2 item_id, $3 types, $4 starts, $5 and $6 who performed
@@ -59,21 +61,23 @@ static KeptPlan list_items = {
 	.types = {TEXTOID, TEXTOID, INT8OID, INT8OID}
 };
 
+/* clang-format on */
+
 /* One element of a chunk: what was read, and what became of it. */
 typedef struct ChunkElement
 {
 	ExternalActivityDocument activity;
-	bool		is_good;
-	Datum		error;			/* jsonb, unless it is good */
-	int64		id;				/* if it is good, once stored */
+	bool is_good;
+	Datum error; /* jsonb, unless it is good */
+	int64 id;	 /* if it is good, once stored */
 } ChunkElement;
 
 typedef struct Chunk
 {
-	int			count;
-	int			good;
-	int			stored;			/* ids received so far */
-	int			first_index;	/* of its first element in the batch */
+	int count;
+	int good;
+	int stored;		 /* ids received so far */
+	int first_index; /* of its first element in the batch */
 	ChunkElement elements[CHUNK_SIZE];
 } Chunk;
 
@@ -84,13 +88,13 @@ static bool
 CheckEnvelope(JsonSlice document, bool strict, DocumentError *error)
 {
 	JsonMembers members;
-	JsonSlice	name;
-	JsonSlice	value;
+	JsonSlice name;
+	JsonSlice value;
 
 	JsonBeginMembers(document, &members);
 	while (JsonNextMember(&members, &name, &value))
 	{
-		size_t		length = name.end - name.start - 2;
+		size_t length = name.end - name.start - 2;
 
 		if (strict && !JsonNameIs(name, "activities") &&
 			memchr(name.start, '@', length + 1) == NULL)
@@ -121,8 +125,7 @@ ExternalFindBatch(JsonSlice document, bool strict, JsonSlice *array,
 	}
 	if (!CheckEnvelope(document, strict, error))
 		return false;
-	if (!JsonFindMember(document, "activities", array) ||
-		*array->start == 'n')
+	if (!JsonFindMember(document, "activities", array) || *array->start == 'n')
 		return DocumentMissing(error, "activities", "an array", NULL);
 	if (*array->start != '[')
 		return DocumentWrongType(error, "activities", "an array",
@@ -137,9 +140,9 @@ static void
 CheckCount(JsonSlice array)
 {
 	JsonElements elements;
-	JsonSlice	element;
+	JsonSlice element;
 	DocumentError error;
-	int64		count = 0;
+	int64 count = 0;
 
 	JsonBeginElements(array, &elements);
 	while (JsonNextElement(&elements, &element))
@@ -149,9 +152,11 @@ CheckCount(JsonSlice array)
 	}
 	if (count <= setting_max_batch)
 		return;
-	DocumentOverLimit(&error, "too many external activities",
-					  psprintf("The batch has " INT64_FORMAT " elements, the limit set by activityfeed.max_batch is %d.",
-							   count, setting_max_batch));
+	DocumentOverLimit(
+		&error, "too many external activities",
+		psprintf("The batch has " INT64_FORMAT
+				 " elements, the limit set by activityfeed.max_batch is %d.",
+				 count, setting_max_batch));
 	DocumentRaise(&error);
 }
 
@@ -171,7 +176,7 @@ ErrorJsonb(const DocumentError *error)
 static void
 ReadChunk(Chunk *chunk, JsonElements *elements, DocumentReader *reader)
 {
-	JsonSlice	text;
+	JsonSlice text;
 
 	chunk->count = chunk->good = chunk->stored = 0;
 	while (chunk->count < CHUNK_SIZE && JsonNextElement(elements, &text))
@@ -180,9 +185,8 @@ ReadChunk(Chunk *chunk, JsonElements *elements, DocumentReader *reader)
 		DocumentError error;
 
 		CHECK_FOR_INTERRUPTS();
-		element->is_good = DocumentReadExternalActivity(reader, text,
-														&element->activity,
-														&error);
+		element->is_good = DocumentReadExternalActivity(
+			reader, text, &element->activity, &error);
 		if (element->is_good)
 			chunk->good++;
 		else
@@ -193,21 +197,22 @@ ReadChunk(Chunk *chunk, JsonElements *elements, DocumentReader *reader)
 /* Columns of a chunk on their way into arrays. */
 typedef struct ChunkColumns
 {
-	Datum		types[CHUNK_SIZE];
-	Datum		starts[CHUNK_SIZE];
-	Datum		performer_types[CHUNK_SIZE];
-	Datum		performer_ids[CHUNK_SIZE];
-	bool		performer_nulls[CHUNK_SIZE];
+	Datum types[CHUNK_SIZE];
+	Datum starts[CHUNK_SIZE];
+	Datum performer_types[CHUNK_SIZE];
+	Datum performer_ids[CHUNK_SIZE];
+	bool performer_nulls[CHUNK_SIZE];
 } ChunkColumns;
 
 static void
 FillColumns(const Chunk *chunk, ChunkColumns *columns)
 {
-	int			n = 0;
+	int n = 0;
 
 	for (int i = 0; i < chunk->count; i++)
 	{
-		const ExternalActivityDocument *activity = &chunk->elements[i].activity;
+		const ExternalActivityDocument *activity =
+			&chunk->elements[i].activity;
 		const IdentityDocument *performer = activity->performed_by;
 
 		if (!chunk->elements[i].is_good)
@@ -215,10 +220,10 @@ FillColumns(const Chunk *chunk, ChunkColumns *columns)
 		columns->types[n] = Int16GetDatum(activity->type + 1);
 		columns->starts[n] = TimestampTzGetDatum(activity->start.value);
 		columns->performer_nulls[n] = performer == NULL;
-		columns->performer_types[n] = performer == NULL ? (Datum) 0 :
-			Int16GetDatum(performer->type + 1);
-		columns->performer_ids[n] = performer == NULL ? (Datum) 0 :
-			CStringGetTextDatum(performer->id);
+		columns->performer_types[n] =
+			performer == NULL ? (Datum) 0 : Int16GetDatum(performer->type + 1);
+		columns->performer_ids[n] =
+			performer == NULL ? (Datum) 0 : CStringGetTextDatum(performer->id);
 		n++;
 	}
 }
@@ -227,8 +232,8 @@ static Datum
 ArrayOf(Datum *elements, bool *nulls, int count, Oid type, int length,
 		bool by_value, char alignment)
 {
-	int			dimension = count;
-	int			lower_bound = 1;
+	int dimension = count;
+	int lower_bound = 1;
 
 	return PointerGetDatum(construct_md_array(elements, nulls, 1, &dimension,
 											  &lower_bound, type, length,
@@ -242,7 +247,7 @@ ArrayOf(Datum *elements, bool *nulls, int count, Oid type, int length,
 static void
 TakeId(void *context, Datum *values, bool *nulls)
 {
-	Chunk	   *chunk = context;
+	Chunk *chunk = context;
 
 	while (!chunk->elements[chunk->stored].is_good)
 		chunk->stored++;
@@ -253,7 +258,7 @@ static void
 StoreChunk(const ExternalItem *item, Chunk *chunk, TimestampTz now)
 {
 	ChunkColumns *columns;
-	Datum		values[7];
+	Datum values[7];
 
 	if (chunk->good == 0)
 		return;
@@ -261,14 +266,13 @@ StoreChunk(const ExternalItem *item, Chunk *chunk, TimestampTz now)
 	FillColumns(chunk, columns);
 	values[0] = item->connection_id;
 	values[1] = item->item_id;
-	values[2] = ArrayOf(columns->types, NULL, chunk->good,
-						INT2OID, sizeof(int16), true, TYPALIGN_SHORT);
-	values[3] = ArrayOf(columns->starts, NULL, chunk->good,
-						TIMESTAMPTZOID, sizeof(TimestampTz),
-						FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	values[4] = ArrayOf(columns->performer_types, columns->performer_nulls,
-						chunk->good, INT2OID, sizeof(int16), true,
-						TYPALIGN_SHORT);
+	values[2] = ArrayOf(columns->types, NULL, chunk->good, INT2OID,
+						sizeof(int16), true, TYPALIGN_SHORT);
+	values[3] = ArrayOf(columns->starts, NULL, chunk->good, TIMESTAMPTZOID,
+						sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	values[4] =
+		ArrayOf(columns->performer_types, columns->performer_nulls,
+				chunk->good, INT2OID, sizeof(int16), true, TYPALIGN_SHORT);
 	values[5] = ArrayOf(columns->performer_ids, columns->performer_nulls,
 						chunk->good, TEXTOID, -1, false, TYPALIGN_INT);
 	values[6] = TimestampTzGetDatum(now);
@@ -287,8 +291,8 @@ ReportChunk(const Chunk *chunk, const Datum *type_labels, PlanRowTaker take,
 	{
 		const ChunkElement *element = &chunk->elements[i];
 		const ExternalActivityDocument *activity = &element->activity;
-		Datum		values[EXTERNAL_RESULT_COLUMN_COUNT] = {0};
-		bool		nulls[EXTERNAL_RESULT_COLUMN_COUNT] = {0};
+		Datum values[EXTERNAL_RESULT_COLUMN_COUNT] = {0};
+		bool nulls[EXTERNAL_RESULT_COLUMN_COUNT] = {0};
 
 		values[EXTERNAL_RESULT_INDEX] = Int32GetDatum(chunk->first_index + i);
 		values[EXTERNAL_RESULT_ID] = Int64GetDatum(element->id);
@@ -312,9 +316,9 @@ static void
 LookUpLabels(Oid type_enum, Datum *labels)
 {
 	for (int i = 0; external_activity_type_names[i] != NULL; i++)
-		labels[i] = DirectFunctionCall2(enum_in,
-										CStringGetDatum(external_activity_type_names[i]),
-										ObjectIdGetDatum(type_enum));
+		labels[i] = DirectFunctionCall2(
+			enum_in, CStringGetDatum(external_activity_type_names[i]),
+			ObjectIdGetDatum(type_enum));
 }
 
 /*
@@ -328,17 +332,16 @@ ExternalAdd(const ExternalItem *item, JsonSlice array, Oid type_enum,
 {
 	DocumentRules rules = {setting_strict, GetCurrentTimestamp()};
 	DocumentReader *reader = DocumentReaderCreate(&rules);
-	Chunk	   *chunk = palloc0(sizeof(Chunk));
+	Chunk *chunk = palloc0(sizeof(Chunk));
 	MemoryContext chunk_context;
 	MemoryContext old_context;
-	Datum		labels[EXTERNAL_ACTIVITY_COMMENTED + 1];
+	Datum labels[EXTERNAL_ACTIVITY_COMMENTED + 1];
 	JsonElements elements;
 
 	CheckCount(array);
 	LookUpLabels(type_enum, labels);
-	chunk_context = AllocSetContextCreate(CurrentMemoryContext,
-										  "activityfeed batch",
-										  ALLOCSET_DEFAULT_SIZES);
+	chunk_context = AllocSetContextCreate(
+		CurrentMemoryContext, "activityfeed batch", ALLOCSET_DEFAULT_SIZES);
 	JsonBeginElements(array, &elements);
 	do
 	{
@@ -359,7 +362,7 @@ void
 ExternalList(const ExternalItem *item, int top, int64 before,
 			 PlanRowTaker take, void *context)
 {
-	Datum		values[4];
+	Datum values[4];
 
 	values[0] = item->connection_id;
 	values[1] = item->item_id;

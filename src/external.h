@@ -11,8 +11,8 @@
 /* The item that a batch is about. */
 typedef struct ExternalItem
 {
-	Datum		connection_id;	/* text */
-	Datum		item_id;		/* text */
+	Datum connection_id; /* text */
+	Datum item_id;		 /* text */
 } ExternalItem;
 
 extern bool ExternalFindBatch(JsonSlice document, bool strict,
@@ -22,4 +22,4 @@ extern void ExternalAdd(const ExternalItem *item, JsonSlice array,
 extern void ExternalList(const ExternalItem *item, int top, int64 before,
 						 PlanRowTaker take, void *context);
 
-#endif							/* ACTIVITYFEED_EXTERNAL_H */
+#endif /* ACTIVITYFEED_EXTERNAL_H */

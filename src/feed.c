@@ -18,6 +18,8 @@
 #include "feed.h"
 #include "row.h"
 
+/* clang-format off */
+
 /*
  * $1 user_id, $2 app_id, $3 before, $4 and $5 modified after and before, $6
  * the time now, $7 top.
@@ -143,6 +145,8 @@ static KeptPlan get_history_item = {
 	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, UUIDOID}
 };
 
+/* clang-format on */
+
 static void
 SetPage(Datum *values, bool *nulls, const Principal *principal,
 		const FeedPage *page)
@@ -165,13 +169,14 @@ void
 FeedActivities(const Principal *principal, const FeedPage *page, bool ignored,
 			   PlanRowTaker take, void *context)
 {
-	Datum		values[PAGE_PARAMETERS + 1];
-	bool		nulls[PAGE_PARAMETERS + 1];
+	Datum values[PAGE_PARAMETERS + 1];
+	bool nulls[PAGE_PARAMETERS + 1];
 
 	SetPage(values, nulls, principal, page);
 	values[PAGE_PARAMETERS] = BoolGetDatum(ignored);
-	(void) PlanRead(principal->every_app ? &activities_of_every_app :
-					&activities_of_app, values, nulls, take, context);
+	(void) PlanRead(principal->every_app ? &activities_of_every_app
+										 : &activities_of_app,
+					values, nulls, take, context);
 }
 
 /*
@@ -179,15 +184,16 @@ FeedActivities(const Principal *principal, const FeedPage *page, bool ignored,
  * but an activity is listed only while one of its items has not expired.
  */
 void
-FeedRecent(const Principal *principal, const FeedPage *page,
-		   PlanRowTaker take, void *context)
+FeedRecent(const Principal *principal, const FeedPage *page, PlanRowTaker take,
+		   void *context)
 {
-	Datum		values[PAGE_PARAMETERS + 1];
-	bool		nulls[PAGE_PARAMETERS + 1];
+	Datum values[PAGE_PARAMETERS + 1];
+	bool nulls[PAGE_PARAMETERS + 1];
 
 	SetPage(values, nulls, principal, page);
-	(void) PlanRead(principal->every_app ? &recent_of_every_app :
-					&recent_of_app, values, nulls, take, context);
+	(void) PlanRead(principal->every_app ? &recent_of_every_app
+										 : &recent_of_app,
+					values, nulls, take, context);
 }
 
 /*
@@ -197,8 +203,8 @@ void
 FeedHistoryItems(const Principal *principal, int64 activity_id,
 				 const FeedPage *page, PlanRowTaker take, void *context)
 {
-	Datum		values[PAGE_PARAMETERS + 1];
-	bool		nulls[PAGE_PARAMETERS + 1];
+	Datum values[PAGE_PARAMETERS + 1];
+	bool nulls[PAGE_PARAMETERS + 1];
 
 	SetPage(values, nulls, principal, page);
 	values[PAGE_PARAMETERS] = Int64GetDatum(activity_id);
@@ -213,9 +219,9 @@ void
 FeedNewestHistory(const Principal *principal, int64 activity_id, int top,
 				  PlanRowTaker take, void *context)
 {
-	FeedPage	page = {top, PG_INT64_MAX, DT_NOBEGIN, DT_NOEND};
-	Datum		values[PAGE_PARAMETERS + 1];
-	bool		nulls[PAGE_PARAMETERS + 1];
+	FeedPage page = {top, PG_INT64_MAX, DT_NOBEGIN, DT_NOEND};
+	Datum values[PAGE_PARAMETERS + 1];
+	bool nulls[PAGE_PARAMETERS + 1];
 
 	SetPage(values, nulls, principal, &page);
 	values[PAGE_PARAMETERS] = Int64GetDatum(activity_id);
@@ -240,8 +246,8 @@ void
 FeedGetActivity(const Principal *principal, int64 id, PlanRowTaker take,
 				void *context)
 {
-	Datum		values[4];
-	bool		nulls[4] = {0};
+	Datum values[4];
+	bool nulls[4] = {0};
 
 	SetRowKey(values, nulls, principal, id);
 	(void) PlanRead(&get_activity, values, nulls, take, context);
@@ -254,8 +260,8 @@ void
 FeedGetHistoryItem(const Principal *principal, int64 activity_id, Datum id,
 				   PlanRowTaker take, void *context)
 {
-	Datum		values[5];
-	bool		nulls[5] = {0};
+	Datum values[5];
+	bool nulls[5] = {0};
 
 	SetRowKey(values, nulls, principal, activity_id);
 	values[4] = id;

@@ -16,10 +16,10 @@
 /* Which part of a list. */
 typedef struct FeedPage
 {
-	int			top;			/* at most so many rows */
-	int64		before;			/* only numbers below; PG_INT64_MAX: all */
-	TimestampTz modified_after; /* exclusive; DT_NOBEGIN: all */
-	TimestampTz modified_before;	/* exclusive; DT_NOEND: all */
+	int top;					 /* at most so many rows */
+	int64 before;				 /* only numbers below; PG_INT64_MAX: all */
+	TimestampTz modified_after;	 /* exclusive; DT_NOBEGIN: all */
+	TimestampTz modified_before; /* exclusive; DT_NOEND: all */
 } FeedPage;
 
 extern void FeedActivities(const Principal *principal, const FeedPage *page,
@@ -36,4 +36,4 @@ extern void FeedGetActivity(const Principal *principal, int64 id,
 extern void FeedGetHistoryItem(const Principal *principal, int64 activity_id,
 							   Datum id, PlanRowTaker take, void *context);
 
-#endif							/* ACTIVITYFEED_FEED_H */
+#endif /* ACTIVITYFEED_FEED_H */

@@ -48,10 +48,10 @@ PG_FUNCTION_INFO_V1(activityfeed_external_activities);
 typedef struct RowResult
 {
 	const RowShape *shape;
-	TupleDesc	expected;		/* the function's row type */
-	Tuplestorestate *store;		/* for a set */
-	MemoryContext context;		/* for a single row: where it is made */
-	HeapTuple	tuple;			/* the single row */
+	TupleDesc expected;		/* the function's row type */
+	Tuplestorestate *store; /* for a set */
+	MemoryContext context;	/* for a single row: where it is made */
+	HeapTuple tuple;		/* the single row */
 } RowResult;
 
 /*
@@ -60,7 +60,7 @@ typedef struct RowResult
 static void
 KeepRow(void *context, Datum *values, bool *nulls)
 {
-	RowResult  *result = context;
+	RowResult *result = context;
 	MemoryContext old_context = MemoryContextSwitchTo(result->context);
 
 	if (result->tuple != NULL)
@@ -75,8 +75,8 @@ KeepRow(void *context, Datum *values, bool *nulls)
 static void
 StoreRow(void *context, Datum *values, bool *nulls)
 {
-	RowResult  *result = context;
-	HeapTuple	tuple = RowForm(result->shape, result->expected, values, nulls);
+	RowResult *result = context;
+	HeapTuple tuple = RowForm(result->shape, result->expected, values, nulls);
 
 	tuplestore_puttuple(result->store, tuple);
 	heap_freetuple(tuple);
@@ -85,7 +85,7 @@ StoreRow(void *context, Datum *values, bool *nulls)
 static RowResult
 BeginRow(FunctionCallInfo fcinfo, const RowShape *shape)
 {
-	RowResult	result = {.shape = shape};
+	RowResult result = {.shape = shape};
 
 	if (get_call_result_type(fcinfo, NULL, &result.expected) !=
 		TYPEFUNC_COMPOSITE)
@@ -97,7 +97,7 @@ BeginRow(FunctionCallInfo fcinfo, const RowShape *shape)
 static RowResult
 BeginSet(FunctionCallInfo fcinfo, const RowShape *shape)
 {
-	RowResult	result = {.shape = shape};
+	RowResult result = {.shape = shape};
 	ReturnSetInfo *set;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -128,9 +128,8 @@ FinishSpi(void)
 static MemoryContext
 BeginDocument(void)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "activityfeed document",
-												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "activityfeed document", ALLOCSET_DEFAULT_SIZES);
 
 	return MemoryContextSwitchTo(context);
 }
@@ -153,9 +152,11 @@ CheckDocumentSize(Size size)
 
 	if (size <= setting_max_document_size)
 		return;
-	DocumentOverLimit(&error, "document is too large",
-					  psprintf("The document has %zu bytes, the limit set by activityfeed.max_document_size is %d.",
-							   size, setting_max_document_size));
+	DocumentOverLimit(
+		&error, "document is too large",
+		psprintf(
+			"The document has %zu bytes, the limit set by activityfeed.max_document_size is %d.",
+			size, setting_max_document_size));
 	DocumentRaise(&error);
 }
 
@@ -166,13 +167,13 @@ static JsonSlice
 DocumentArgument(FunctionCallInfo fcinfo, int position, const char *name,
 				 bool is_jsonb, bool is_batch)
 {
-	Datum		value = ArgumentRequired(fcinfo, position, name);
-	text	   *document;
+	Datum value = ArgumentRequired(fcinfo, position, name);
+	text *document;
 
 	if (is_jsonb)
 	{
-		Jsonb	   *jsonb = DatumGetJsonbP(value);
-		char	   *text = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
+		Jsonb *jsonb = DatumGetJsonbP(value);
+		char *text = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
 
 		return JsonSliceOf(text, strlen(text));
 	}
@@ -193,30 +194,34 @@ CurrentRules(void)
 static void
 RaiseNoActivity(void)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_NO_DATA_FOUND),
-			 errmsg("activity does not exist"),
-			 errdetail("The user has no activity with this \"activity_id\" in this app, or it was deleted or has expired.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_NO_DATA_FOUND), errmsg("activity does not exist"),
+		 errdetail(
+			 "The user has no activity with this \"activity_id\" in this app, or it was deleted or has expired.")));
 }
 
 static void
 RaiseNoHistoryItem(void)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_NO_DATA_FOUND),
-			 errmsg("history item does not exist"),
-			 errdetail("The activity has no history item with this \"history_item_id\", or it was deleted or has expired."),
-			 errhint("Create it with upsert_history_item.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_NO_DATA_FOUND), errmsg("history item does not exist"),
+		 errdetail(
+			 "The activity has no history item with this \"history_item_id\", or it was deleted or has expired."),
+		 errhint("Create it with upsert_history_item.")));
 }
 
 static void
 RaiseCollision(void)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_UNIQUE_VIOLATION),
-			 errmsg("activity id is already in use"),
-			 errdetail("Another activity of this user, with another app or \"appActivityId\", has the same id."),
-			 err_generic_string(PG_DIAG_COLUMN_NAME, "appActivityId")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_UNIQUE_VIOLATION),
+		 errmsg("activity id is already in use"),
+		 errdetail(
+			 "Another activity of this user, with another app or \"appActivityId\", has the same id."),
+		 err_generic_string(PG_DIAG_COLUMN_NAME, "appActivityId")));
 }
 
 /*
@@ -225,27 +230,26 @@ RaiseCollision(void)
 Datum
 activityfeed_activity_id(PG_FUNCTION_ARGS)
 {
-	text	   *app;
-	text	   *activity;
+	text *app;
+	text *activity;
 
-	app = (text *) DatumGetPointer(ArgumentId(fcinfo, 0, "app_id",
-											  MAX_ID_LENGTH));
-	activity = (text *) DatumGetPointer(ArgumentId(fcinfo, 1, "app_activity_id",
-												   MAX_APP_ACTIVITY_ID_LENGTH));
-	PG_RETURN_INT64(IdentityOfActivity(VARDATA_ANY(app),
-									   VARSIZE_ANY_EXHDR(app),
-									   VARDATA_ANY(activity),
-									   VARSIZE_ANY_EXHDR(activity)));
+	app = (text *) DatumGetPointer(
+		ArgumentId(fcinfo, 0, "app_id", MAX_ID_LENGTH));
+	activity = (text *) DatumGetPointer(
+		ArgumentId(fcinfo, 1, "app_activity_id", MAX_APP_ACTIVITY_ID_LENGTH));
+	PG_RETURN_INT64(IdentityOfActivity(
+		VARDATA_ANY(app), VARSIZE_ANY_EXHDR(app), VARDATA_ANY(activity),
+		VARSIZE_ANY_EXHDR(activity)));
 }
 
 static Datum
 UpsertActivity(FunctionCallInfo fcinfo, bool is_jsonb)
 {
-	Principal	principal = PrincipalForWrite(fcinfo);
-	RowResult	result = BeginRow(fcinfo, &activity_shape);
+	Principal principal = PrincipalForWrite(fcinfo);
+	RowResult result = BeginRow(fcinfo, &activity_shape);
 	MemoryContext old_context = BeginDocument();
 	DocumentRules rules = CurrentRules();
-	JsonSlice	text;
+	JsonSlice text;
 	ActivityDocument activity;
 	DocumentError error;
 	StoreOutcome outcome;
@@ -292,7 +296,8 @@ HistoryItemKeyArguments(FunctionCallInfo fcinfo)
 	HistoryItemKey key;
 
 	key.principal = PrincipalForWrite(fcinfo);
-	key.activity_id = DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
+	key.activity_id =
+		DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
 	key.id = *DatumGetUUIDP(ArgumentRequired(fcinfo, 3, "history_item_id"));
 	return key;
 }
@@ -316,10 +321,10 @@ static Datum
 UpsertHistoryItem(FunctionCallInfo fcinfo, bool is_jsonb)
 {
 	HistoryItemKey key = HistoryItemKeyArguments(fcinfo);
-	RowResult	result = BeginRow(fcinfo, &history_item_shape);
+	RowResult result = BeginRow(fcinfo, &history_item_shape);
 	MemoryContext old_context = BeginDocument();
 	DocumentRules rules = CurrentRules();
-	JsonSlice	text;
+	JsonSlice text;
 	HistoryItemDocument item;
 	DocumentError error;
 
@@ -367,14 +372,16 @@ Datum
 activityfeed_touch_history_item(PG_FUNCTION_ARGS)
 {
 	HistoryItemKey key = HistoryItemKeyArguments(fcinfo);
-	RowResult	result = BeginRow(fcinfo, &history_item_shape);
+	RowResult result = BeginRow(fcinfo, &history_item_shape);
 	TimestampTz last_active;
 
-	last_active = DatumGetTimestampTz(ArgumentRequired(fcinfo, 4, "last_active"));
+	last_active =
+		DatumGetTimestampTz(ArgumentRequired(fcinfo, 4, "last_active"));
 	if (!TimestampIsStorable(last_active))
 		ArgumentBadValue("last_active", "be in the years 1 to 9999");
 	ConnectSpi();
-	if (StoreTouchHistoryItem(&key, last_active, KeepRow, &result) != STORE_DONE)
+	if (StoreTouchHistoryItem(&key, last_active, KeepRow, &result) !=
+		STORE_DONE)
 		RaiseNoHistoryItem();
 	FinishSpi();
 	PG_RETURN_DATUM(HeapTupleGetDatum(result.tuple));
@@ -387,8 +394,8 @@ activityfeed_touch_history_item(PG_FUNCTION_ARGS)
 Datum
 activityfeed_delete_activity(PG_FUNCTION_ARGS)
 {
-	Principal	principal = PrincipalForWrite(fcinfo);
-	int64		id = DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
+	Principal principal = PrincipalForWrite(fcinfo);
+	int64 id = DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
 	StoreOutcome outcome;
 
 	ConnectSpi();
@@ -420,9 +427,9 @@ activityfeed_delete_history_item(PG_FUNCTION_ARGS)
 Datum
 activityfeed_ignore_activity(PG_FUNCTION_ARGS)
 {
-	Principal	principal = PrincipalForWrite(fcinfo);
-	int64		id = DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
-	bool		ignored = DatumGetBool(ArgumentRequired(fcinfo, 3, "ignored"));
+	Principal principal = PrincipalForWrite(fcinfo);
+	int64 id = DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
+	bool ignored = DatumGetBool(ArgumentRequired(fcinfo, 3, "ignored"));
 	StoreOutcome outcome;
 
 	ConnectSpi();
@@ -438,9 +445,9 @@ activityfeed_ignore_activity(PG_FUNCTION_ARGS)
 Datum
 activityfeed_get_activity(PG_FUNCTION_ARGS)
 {
-	Principal	principal = PrincipalForRead(fcinfo);
-	int64		id = DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
-	RowResult	result = BeginSet(fcinfo, &activity_shape);
+	Principal principal = PrincipalForRead(fcinfo);
+	int64 id = DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
+	RowResult result = BeginSet(fcinfo, &activity_shape);
 
 	ConnectSpi();
 	FeedGetActivity(&principal, id, StoreRow, &result);
@@ -455,10 +462,10 @@ activityfeed_get_activity(PG_FUNCTION_ARGS)
 Datum
 activityfeed_get_history_item(PG_FUNCTION_ARGS)
 {
-	Principal	principal = PrincipalForRead(fcinfo);
-	int64		activity_id;
-	Datum		id = ArgumentRequired(fcinfo, 3, "history_item_id");
-	RowResult	result = BeginSet(fcinfo, &history_item_shape);
+	Principal principal = PrincipalForRead(fcinfo);
+	int64 activity_id;
+	Datum id = ArgumentRequired(fcinfo, 3, "history_item_id");
+	RowResult result = BeginSet(fcinfo, &history_item_shape);
 
 	activity_id = DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
 	ConnectSpi();
@@ -473,15 +480,16 @@ activityfeed_get_history_item(PG_FUNCTION_ARGS)
 static FeedPage
 PageArguments(FunctionCallInfo fcinfo, int first)
 {
-	FeedPage	page;
+	FeedPage page;
 
 	page.top = ArgumentTop(fcinfo, first, "top");
-	page.before = PG_ARGISNULL(first + 1) ? PG_INT64_MAX :
-		PG_GETARG_INT64(first + 1);
-	page.modified_after = PG_ARGISNULL(first + 2) ? DT_NOBEGIN :
-		PG_GETARG_TIMESTAMPTZ(first + 2);
-	page.modified_before = PG_ARGISNULL(first + 3) ? DT_NOEND :
-		PG_GETARG_TIMESTAMPTZ(first + 3);
+	page.before =
+		PG_ARGISNULL(first + 1) ? PG_INT64_MAX : PG_GETARG_INT64(first + 1);
+	page.modified_after = PG_ARGISNULL(first + 2)
+							  ? DT_NOBEGIN
+							  : PG_GETARG_TIMESTAMPTZ(first + 2);
+	page.modified_before =
+		PG_ARGISNULL(first + 3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(first + 3);
 	return page;
 }
 
@@ -493,10 +501,10 @@ PageArguments(FunctionCallInfo fcinfo, int first)
 Datum
 activityfeed_activities(PG_FUNCTION_ARGS)
 {
-	Principal	principal = PrincipalForRead(fcinfo);
-	FeedPage	page = PageArguments(fcinfo, 2);
-	bool		ignored = DatumGetBool(ArgumentRequired(fcinfo, 6, "ignored"));
-	RowResult	result = BeginSet(fcinfo, &activity_shape);
+	Principal principal = PrincipalForRead(fcinfo);
+	FeedPage page = PageArguments(fcinfo, 2);
+	bool ignored = DatumGetBool(ArgumentRequired(fcinfo, 6, "ignored"));
+	RowResult result = BeginSet(fcinfo, &activity_shape);
 
 	ConnectSpi();
 	FeedActivities(&principal, &page, ignored, StoreRow, &result);
@@ -513,9 +521,9 @@ activityfeed_activities(PG_FUNCTION_ARGS)
 Datum
 activityfeed_recent_activities(PG_FUNCTION_ARGS)
 {
-	Principal	principal = PrincipalForRead(fcinfo);
-	FeedPage	page = PageArguments(fcinfo, 2);
-	RowResult	result = BeginSet(fcinfo, &activity_shape);
+	Principal principal = PrincipalForRead(fcinfo);
+	FeedPage page = PageArguments(fcinfo, 2);
+	RowResult result = BeginSet(fcinfo, &activity_shape);
 
 	ConnectSpi();
 	FeedRecent(&principal, &page, StoreRow, &result);
@@ -531,10 +539,10 @@ activityfeed_recent_activities(PG_FUNCTION_ARGS)
 Datum
 activityfeed_history_items(PG_FUNCTION_ARGS)
 {
-	Principal	principal = PrincipalForRead(fcinfo);
-	int64		id = DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
-	FeedPage	page = PageArguments(fcinfo, 3);
-	RowResult	result = BeginSet(fcinfo, &history_item_shape);
+	Principal principal = PrincipalForRead(fcinfo);
+	int64 id = DatumGetInt64(ArgumentRequired(fcinfo, 2, "activity_id"));
+	FeedPage page = PageArguments(fcinfo, 3);
+	RowResult result = BeginSet(fcinfo, &history_item_shape);
 
 	ConnectSpi();
 	FeedHistoryItems(&principal, id, &page, StoreRow, &result);
@@ -556,18 +564,17 @@ static Datum
 AddExternalActivities(FunctionCallInfo fcinfo, bool is_jsonb)
 {
 	ExternalItem item = ExternalItemArguments(fcinfo);
-	RowResult	result = BeginSet(fcinfo, &external_result_shape);
+	RowResult result = BeginSet(fcinfo, &external_result_shape);
 	MemoryContext old_context = BeginDocument();
-	JsonSlice	text;
-	JsonSlice	array;
+	JsonSlice text;
+	JsonSlice array;
 	DocumentError error;
 
 	text = DocumentArgument(fcinfo, 2, "activities", is_jsonb, true);
 	if (!ExternalFindBatch(text, setting_strict, &array, &error))
 		DocumentRaise(&error);
 	ConnectSpi();
-	ExternalAdd(&item, array,
-				RowAttributeType(result.expected, "type"),
+	ExternalAdd(&item, array, RowAttributeType(result.expected, "type"),
 				StoreRow, &result);
 	FinishSpi();
 	EndDocument(old_context);
@@ -603,9 +610,9 @@ Datum
 activityfeed_external_activities(PG_FUNCTION_ARGS)
 {
 	ExternalItem item = ExternalItemArguments(fcinfo);
-	int			top = ArgumentTop(fcinfo, 2, "top");
-	int64		before = PG_ARGISNULL(3) ? PG_INT64_MAX : PG_GETARG_INT64(3);
-	RowResult	result = BeginSet(fcinfo, &external_activity_shape);
+	int top = ArgumentTop(fcinfo, 2, "top");
+	int64 before = PG_ARGISNULL(3) ? PG_INT64_MAX : PG_GETARG_INT64(3);
+	RowResult result = BeginSet(fcinfo, &external_activity_shape);
 
 	ConnectSpi();
 	ExternalList(&item, top, before, StoreRow, &result);

@@ -21,8 +21,8 @@ PG_FUNCTION_INFO_V1(activityfeed_history_item_to_jsonb);
 PG_FUNCTION_INFO_V1(activityfeed_external_activity_result_to_json);
 PG_FUNCTION_INFO_V1(activityfeed_external_activity_result_to_jsonb);
 
-typedef void (*DocumentWriter) (StringInfo out, const Datum *values,
-								const bool *nulls);
+typedef void (*DocumentWriter)(StringInfo out, const Datum *values,
+							   const bool *nulls);
 
 /*
  * Writes the document of the row that is the first argument.
@@ -31,8 +31,8 @@ static StringInfoData
 RowDocument(FunctionCallInfo fcinfo, const RowShape *shape,
 			DocumentWriter write)
 {
-	Datum		values[MAX_ROW_COLUMNS];
-	bool		nulls[MAX_ROW_COLUMNS];
+	Datum values[MAX_ROW_COLUMNS];
+	bool nulls[MAX_ROW_COLUMNS];
 	StringInfoData document;
 
 	RowDeform(shape, PG_GETARG_HEAPTUPLEHEADER(0), values, nulls);
@@ -50,7 +50,8 @@ RowToJson(FunctionCallInfo fcinfo, const RowShape *shape, DocumentWriter write)
 }
 
 static Datum
-RowToJsonb(FunctionCallInfo fcinfo, const RowShape *shape, DocumentWriter write)
+RowToJsonb(FunctionCallInfo fcinfo, const RowShape *shape,
+		   DocumentWriter write)
 {
 	StringInfoData document = RowDocument(fcinfo, shape, write);
 
@@ -125,7 +126,8 @@ static void
 AppendHistory(StringInfo document, const Datum *values, const bool *nulls,
 			  int top)
 {
-	Principal	principal = {values[ACTIVITY_USER_ID], values[ACTIVITY_APP_ID], false};
+	Principal principal = {values[ACTIVITY_USER_ID], values[ACTIVITY_APP_ID],
+						   false};
 
 	GraphJsonBeginHistory(document);
 	if (!nulls[ACTIVITY_USER_ID] && !nulls[ACTIVITY_APP_ID] &&
@@ -145,9 +147,9 @@ AppendHistory(StringInfo document, const Datum *values, const bool *nulls,
 Datum
 activityfeed_graph_json(PG_FUNCTION_ARGS)
 {
-	int			top = ArgumentTop(fcinfo, 1, "history_top");
-	Datum		values[MAX_ROW_COLUMNS];
-	bool		nulls[MAX_ROW_COLUMNS];
+	int top = ArgumentTop(fcinfo, 1, "history_top");
+	Datum values[MAX_ROW_COLUMNS];
+	bool nulls[MAX_ROW_COLUMNS];
 	StringInfoData document;
 
 	if (PG_ARGISNULL(0))

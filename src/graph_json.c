@@ -48,7 +48,7 @@ AppendText(StringInfo out, const char *name, Datum value, bool isnull)
 {
 	if (BeginOrNull(out, name, isnull))
 	{
-		char	   *string = TextDatumGetCString(value);
+		char *string = TextDatumGetCString(value);
 
 		escape_json(out, string);
 		pfree(string);
@@ -71,7 +71,7 @@ AppendJsonb(StringInfo out, const char *name, Datum value, bool isnull)
 {
 	if (BeginOrNull(out, name, isnull))
 	{
-		Jsonb	   *jsonb = DatumGetJsonbP(value);
+		Jsonb *jsonb = DatumGetJsonbP(value);
 
 		(void) JsonbToCString(out, &jsonb->root, VARSIZE(jsonb));
 		if ((Pointer) jsonb != DatumGetPointer(value))
@@ -84,7 +84,7 @@ AppendEnum(StringInfo out, const char *name, Datum value, bool isnull)
 {
 	if (BeginOrNull(out, name, isnull))
 	{
-		char	   *label = DatumGetCString(DirectFunctionCall1(enum_out, value));
+		char *label = DatumGetCString(DirectFunctionCall1(enum_out, value));
 
 		escape_json(out, label);
 		pfree(label);
@@ -106,7 +106,7 @@ AppendUuid(StringInfo out, const char *name, Datum value, bool isnull)
 {
 	if (BeginOrNull(out, name, isnull))
 	{
-		char	   *uuid = DatumGetCString(DirectFunctionCall1(uuid_out, value));
+		char *uuid = DatumGetCString(DirectFunctionCall1(uuid_out, value));
 
 		escape_json(out, uuid);
 		pfree(uuid);
@@ -120,7 +120,7 @@ AppendInteger(StringInfo out, const char *name, Datum value, bool isnull)
 		appendStringInfo(out, "%d", DatumGetInt32(value));
 }
 
-#define COLUMN(column)	values[column], nulls[column]
+#define COLUMN(column) values[column], nulls[column]
 
 /*
  * Appends an activity without its closing brace.
@@ -169,7 +169,8 @@ GraphJsonHistoryItem(StringInfo out, const Datum *values, const bool *nulls)
 	AppendText(out, "userTimezone", COLUMN(HISTORY_ITEM_USER_TIMEZONE));
 	AppendEnum(out, "status", COLUMN(HISTORY_ITEM_STATUS));
 	AppendTime(out, "createdDateTime", COLUMN(HISTORY_ITEM_CREATED));
-	AppendTime(out, "lastModifiedDateTime", COLUMN(HISTORY_ITEM_LAST_MODIFIED));
+	AppendTime(out, "lastModifiedDateTime",
+			   COLUMN(HISTORY_ITEM_LAST_MODIFIED));
 	AppendTime(out, "expirationDateTime", COLUMN(HISTORY_ITEM_EXPIRATION));
 	appendStringInfoChar(out, '}');
 }
@@ -200,11 +201,11 @@ GraphJsonEndHistory(StringInfo out)
 }
 
 void
-GraphJsonExternalResult(StringInfo out, const Datum *values,
-						const bool *nulls)
+GraphJsonExternalResult(StringInfo out, const Datum *values, const bool *nulls)
 {
-	appendStringInfoString(out,
-						   "{\"@odata.type\": \"#microsoft.graph.externalConnectors.externalActivityResult\"");
+	appendStringInfoString(
+		out,
+		"{\"@odata.type\": \"#microsoft.graph.externalConnectors.externalActivityResult\"");
 	AppendEnum(out, "type", COLUMN(EXTERNAL_RESULT_TYPE));
 	AppendTime(out, "startDateTime", COLUMN(EXTERNAL_RESULT_START));
 	AppendJsonb(out, "error", COLUMN(EXTERNAL_RESULT_ERROR));
@@ -227,8 +228,9 @@ GraphJsonError(StringInfo out, const DocumentError *error)
 {
 	appendStringInfoChar(out, '{');
 	AppendString(out, "code",
-				 error->sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED ?
-				 "RequestTooLarge" : "BadRequest");
+				 error->sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED
+					 ? "RequestTooLarge"
+					 : "BadRequest");
 	AppendString(out, "message", error->detail);
 	AppendString(out, "target",
 				 error->path && error->path[0] != '\0' ? error->path : NULL);

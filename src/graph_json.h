@@ -33,4 +33,4 @@ extern void GraphJsonNextHistoryItem(StringInfo out, const Datum *values,
 extern void GraphJsonEndHistory(StringInfo out);
 extern void GraphJsonEndActivity(StringInfo out);
 
-#endif							/* ACTIVITYFEED_GRAPH_JSON_H */
+#endif /* ACTIVITYFEED_GRAPH_JSON_H */

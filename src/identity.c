@@ -24,21 +24,21 @@ IdentityOfActivity(const char *app_id, size_t app_id_length,
 				   const char *app_activity_id, size_t app_activity_id_length)
 {
 	const char *app = EncodingToUtf8(app_id, &app_id_length);
-	const char *activity = EncodingToUtf8(app_activity_id,
-										  &app_activity_id_length);
-	size_t		size = VARHDRSZ + app_id_length + 1 + app_activity_id_length;
-	bytea	   *input = palloc(size);
-	bytea	   *digest;
-	uint64		first;
-	char	   *p;
+	const char *activity =
+		EncodingToUtf8(app_activity_id, &app_activity_id_length);
+	size_t size = VARHDRSZ + app_id_length + 1 + app_activity_id_length;
+	bytea *input = palloc(size);
+	bytea *digest;
+	uint64 first;
+	char *p;
 
 	SET_VARSIZE(input, size);
 	p = VARDATA(input);
 	memcpy(p, app, app_id_length);
 	p[app_id_length] = '\0';
 	memcpy(p + app_id_length + 1, activity, app_activity_id_length);
-	digest = DatumGetByteaPP(DirectFunctionCall1(sha256_bytea,
-												 PointerGetDatum(input)));
+	digest = DatumGetByteaPP(
+		DirectFunctionCall1(sha256_bytea, PointerGetDatum(input)));
 	memcpy(&first, VARDATA_ANY(digest), sizeof(first));
 	pfree(input);
 	pfree(digest);

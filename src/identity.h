@@ -9,4 +9,4 @@ extern int64 IdentityOfActivity(const char *app_id, size_t app_id_length,
 								const char *app_activity_id,
 								size_t app_activity_id_length);
 
-#endif							/* ACTIVITYFEED_IDENTITY_H */
+#endif /* ACTIVITYFEED_IDENTITY_H */

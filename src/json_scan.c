@@ -23,11 +23,11 @@
 #include "json_scan.h"
 
 /* Limits of numeric: NUMERIC_WEIGHT_MAX and NUMERIC_DSCALE_MAX (numeric.c) */
-#define NUMERIC_MAX_INTEGRAL_DIGITS		131072
-#define NUMERIC_MAX_FRACTION_DIGITS		16383
+#define NUMERIC_MAX_INTEGRAL_DIGITS 131072
+#define NUMERIC_MAX_FRACTION_DIGITS 16383
 
 /* Longer exponents are out of range, and would overflow an int. */
-#define MAX_EXPONENT_DIGITS		8
+#define MAX_EXPONENT_DIGITS 8
 
 static const char *
 SkipSpace(const char *p, const char *end)
@@ -57,7 +57,7 @@ static bool
 IsNumberCharacter(char c)
 {
 	return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' ||
-		c == 'e' || c == 'E';
+		   c == 'e' || c == 'E';
 }
 
 /*
@@ -77,7 +77,7 @@ SkipScalar(const char *p, const char *end)
 static const char *
 SkipValue(const char *p, const char *end)
 {
-	int			depth = 0;
+	int depth = 0;
 
 	while (p < end)
 	{
@@ -105,11 +105,11 @@ SkipValue(const char *p, const char *end)
 				p++;
 				continue;
 			default:
-				{
-					const char *next = SkipScalar(p, end);
+			{
+				const char *next = SkipScalar(p, end);
 
-					p = (next > p) ? next : p + 1;
-				}
+				p = (next > p) ? next : p + 1;
+			}
 		}
 		if (depth <= 0)
 			break;
@@ -123,7 +123,7 @@ SkipValue(const char *p, const char *end)
 JsonSlice
 JsonSliceOf(const char *text, size_t length)
 {
-	JsonSlice	slice;
+	JsonSlice slice;
 
 	slice.end = text + length;
 	slice.start = SkipSpace(text, slice.end);
@@ -140,7 +140,7 @@ JsonSliceOf(const char *text, size_t length)
 void
 JsonBeginMembers(JsonSlice object, JsonMembers *members)
 {
-	bool		is_object = object.start < object.end && *object.start == '{';
+	bool is_object = object.start < object.end && *object.start == '{';
 
 	members->cursor = is_object ? object.start + 1 : object.end;
 	members->end = object.end;
@@ -176,7 +176,7 @@ JsonNextMember(JsonMembers *members, JsonSlice *name, JsonSlice *value)
 void
 JsonBeginElements(JsonSlice array, JsonElements *elements)
 {
-	bool		is_array = array.start < array.end && *array.start == '[';
+	bool is_array = array.start < array.end && *array.start == '[';
 
 	elements->cursor = is_array ? array.start + 1 : array.end;
 	elements->end = array.end;
@@ -203,7 +203,7 @@ JsonNextElement(JsonElements *elements, JsonSlice *element)
 static int
 ReadHex4(const char *p, const char *end)
 {
-	int			result = 0;
+	int result = 0;
 
 	if (end - p < 4)
 		return -1;
@@ -229,8 +229,8 @@ ReadHex4(const char *p, const char *end)
 static int
 ReadAsciiEscape(const char **p, const char *end)
 {
-	char		c = *(*p)++;
-	int			code;
+	char c = *(*p)++;
+	int code;
 
 	switch (c)
 	{
@@ -265,7 +265,7 @@ JsonNameIs(JsonSlice name, const char *expected)
 
 	while (p < end)
 	{
-		int			c = (unsigned char) *p++;
+		int c = (unsigned char) *p++;
 
 		if (c == '\\' && p < end)
 			c = ReadAsciiEscape(&p, end);
@@ -284,9 +284,9 @@ bool
 JsonFindMember(JsonSlice object, const char *name, JsonSlice *value)
 {
 	JsonMembers members;
-	JsonSlice	member_name;
-	JsonSlice	member_value;
-	bool		found = false;
+	JsonSlice member_name;
+	JsonSlice member_value;
+	bool found = false;
 
 	JsonBeginMembers(object, &members);
 	while (JsonNextMember(&members, &member_name, &member_value))
@@ -307,8 +307,8 @@ JsonFindMember(JsonSlice object, const char *name, JsonSlice *value)
 static JsonTrouble
 CheckUnicodeEscape(const char **p, const char *end)
 {
-	int			code = ReadHex4(*p, end);
-	int			low;
+	int code = ReadHex4(*p, end);
+	int low;
 
 	*p = Min(*p + 4, end);
 	if (code == 0)
@@ -362,8 +362,8 @@ CheckString(const char **p, const char *end)
 static int
 ReadExponent(const char *p, const char *end)
 {
-	bool		negative = p < end && *p == '-';
-	int			exponent = 0;
+	bool negative = p < end && *p == '-';
+	int exponent = 0;
 
 	if (p < end && (*p == '-' || *p == '+'))
 		p++;
@@ -383,12 +383,12 @@ ReadExponent(const char *p, const char *end)
 static bool
 NumberFitsNumeric(const char *p, const char *end)
 {
-	int64		integral_digits = 0;	/* from the first that is not 0 */
-	int64		leading_zeros = 0;	/* of a fraction without integral digits */
-	int64		fraction_digits = 0;
-	int64		exponent = 0;
-	bool		in_fraction = false;
-	bool		is_zero = true;
+	int64 integral_digits = 0; /* from the first that is not 0 */
+	int64 leading_zeros = 0;   /* of a fraction without integral digits */
+	int64 fraction_digits = 0;
+	int64 exponent = 0;
+	bool in_fraction = false;
+	bool is_zero = true;
 
 	for (; p < end && *p != 'e' && *p != 'E'; p++)
 	{
@@ -414,7 +414,8 @@ NumberFitsNumeric(const char *p, const char *end)
 		return false;
 	if (integral_digits == 0)
 		integral_digits = -leading_zeros;
-	return is_zero || integral_digits + exponent <= NUMERIC_MAX_INTEGRAL_DIGITS;
+	return is_zero ||
+		   integral_digits + exponent <= NUMERIC_MAX_INTEGRAL_DIGITS;
 }
 
 /*
@@ -444,7 +445,7 @@ JsonFindTrouble(JsonSlice document, int max_depth, const char **where)
 {
 	const char *p = document.start;
 	const char *end = document.end;
-	int			depth = 0;
+	int depth = 0;
 
 	while (p < end)
 	{
@@ -480,8 +481,8 @@ static bool
 StepInto(StringInfo path, JsonSlice *container, const char *where)
 {
 	JsonMembers members;
-	JsonSlice	name;
-	JsonSlice	value;
+	JsonSlice name;
+	JsonSlice value;
 
 	JsonBeginMembers(*container, &members);
 	while (JsonNextMember(&members, &name, &value))
@@ -489,7 +490,8 @@ StepInto(StringInfo path, JsonSlice *container, const char *where)
 		if (where < value.end)
 		{
 			appendStringInfo(path, "%s%.*s", path->len > 0 ? "." : "",
-							 (int) (name.end - name.start - 2), name.start + 1);
+							 (int) (name.end - name.start - 2),
+							 name.start + 1);
 			*container = value;
 			return where >= value.start;
 		}
@@ -513,7 +515,7 @@ StepInto(StringInfo path, JsonSlice *container, const char *where)
 void
 JsonAppendPath(StringInfo path, JsonSlice document, const char *where)
 {
-	JsonSlice	container = document;
+	JsonSlice container = document;
 
 	while (StepInto(path, &container, where))
 		;

@@ -10,8 +10,8 @@
 /* A piece of JSON text: a value, without the space around it. */
 typedef struct JsonSlice
 {
-	const char *start;			/* borrowed from the document */
-	const char *end;			/* one past the last byte */
+	const char *start; /* borrowed from the document */
+	const char *end;   /* one past the last byte */
 } JsonSlice;
 
 /* A position inside an array, for JsonNextElement. */
@@ -28,11 +28,11 @@ typedef JsonElements JsonMembers;
 typedef enum JsonTrouble
 {
 	JSON_FINE,
-	JSON_NUL_CHARACTER,			/* \u0000 */
-	JSON_LONE_SURROGATE,		/* half of a \ud8xx\udcxx pair */
-	JSON_UNTRANSLATABLE,		/* \uxxxx that the server encoding lacks */
-	JSON_NUMBER_TOO_LARGE,		/* beyond what numeric can hold */
-	JSON_TOO_DEEP				/* more nested containers than allowed */
+	JSON_NUL_CHARACTER,	   /* \u0000 */
+	JSON_LONE_SURROGATE,   /* half of a \ud8xx\udcxx pair */
+	JSON_UNTRANSLATABLE,   /* \uxxxx that the server encoding lacks */
+	JSON_NUMBER_TOO_LARGE, /* beyond what numeric can hold */
+	JSON_TOO_DEEP		   /* more nested containers than allowed */
 } JsonTrouble;
 
 extern JsonSlice JsonSliceOf(const char *text, size_t length);
@@ -49,4 +49,4 @@ extern bool JsonNameIs(JsonSlice name, const char *expected);
 extern void JsonBeginElements(JsonSlice array, JsonElements *elements);
 extern bool JsonNextElement(JsonElements *elements, JsonSlice *element);
 
-#endif							/* ACTIVITYFEED_JSON_SCAN_H */
+#endif /* ACTIVITYFEED_JSON_SCAN_H */

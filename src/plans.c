@@ -31,8 +31,8 @@ typedef struct RowDestination
 {
 	DestReceiver receiver;
 	PlanRowTaker take;
-	void	   *context;
-	MemoryContext caller_context;	/* current while take runs */
+	void *context;
+	MemoryContext caller_context; /* current while take runs */
 } RowDestination;
 
 static bool
@@ -97,14 +97,13 @@ GenericPlanIsReady(CachedPlanSource *source)
 
 	if (!CachedPlanIsSimplyValid(source, plan, NULL))
 		return false;
-	if (source->dependsOnRLS &&
-		(source->rewriteRoleId != GetUserId() ||
-		 source->rewriteRowSecurity != row_security))
+	if (source->dependsOnRLS && (source->rewriteRoleId != GetUserId() ||
+								 source->rewriteRowSecurity != row_security))
 		return false;
 	if (plan->dependsOnRole && plan->planRoleId != GetUserId())
 		return false;
 	return !TransactionIdIsValid(plan->saved_xmin) ||
-		TransactionIdEquals(plan->saved_xmin, TransactionXmin);
+		   TransactionIdEquals(plan->saved_xmin, TransactionXmin);
 }
 
 /*
@@ -117,9 +116,9 @@ GenericPlanIsReady(CachedPlanSource *source)
 static void
 PlanMakeReady(KeptPlan *plan)
 {
-	List	   *sources = SPI_plan_get_plan_sources(plan->plan);
+	List *sources = SPI_plan_get_plan_sources(plan->plan);
 	CachedPlanSource *source = (CachedPlanSource *) linitial(sources);
-	int			nest_level;
+	int nest_level;
 	CachedPlan *cached;
 
 	AcceptInvalidationMessages();
@@ -138,7 +137,7 @@ PlanMakeReady(KeptPlan *plan)
 static void
 PlanPrepare(KeptPlan *plan)
 {
-	SPIPlanPtr	prepared;
+	SPIPlanPtr prepared;
 
 	prepared = SPI_prepare_cursor(plan->sql, plan->nparams, plan->types,
 								  CURSOR_OPT_GENERIC_PLAN);
@@ -171,13 +170,14 @@ static uint64
 ExecutePlan(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 			PlanRowTaker take, void *context)
 {
-	RowDestination destination = {
-		{ReceiveRow, StartupReceiver, ShutdownReceiver, ShutdownReceiver,
-		DestNone},
-		take, context, CurrentMemoryContext
-	};
+	RowDestination destination = {{ReceiveRow, StartupReceiver,
+								   ShutdownReceiver, ShutdownReceiver,
+								   DestNone},
+								  take,
+								  context,
+								  CurrentMemoryContext};
 	SPIExecuteOptions options = {0};
-	int			result;
+	int result;
 
 	options.params = MakeParameters(plan, values, nulls);
 	options.read_only = read_only;
@@ -196,8 +196,8 @@ static uint64
 ExecuteCustomPlan(KeptPlan *plan, Datum *values, const bool *nulls,
 				  bool read_only, PlanRowTaker take, void *context)
 {
-	int			nest_level = NewGUCNestLevel();
-	uint64		processed;
+	int nest_level = NewGUCNestLevel();
+	uint64 processed;
 
 	RestrictPlanner();
 	processed = ExecutePlan(plan, values, nulls, read_only, take, context);
@@ -212,7 +212,8 @@ PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 	if (plan->plan == NULL)
 		PlanPrepare(plan);
 	if (plan_cache_mode == PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN)
-		return ExecuteCustomPlan(plan, values, nulls, read_only, take, context);
+		return ExecuteCustomPlan(plan, values, nulls, read_only, take,
+								 context);
 	PlanMakeReady(plan);
 	return ExecutePlan(plan, values, nulls, read_only, take, context);
 }

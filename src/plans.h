@@ -11,26 +11,26 @@
 
 #include "executor/spi.h"
 
-#define MAX_PLAN_PARAMETERS		16
+#define MAX_PLAN_PARAMETERS 16
 
 typedef struct KeptPlan
 {
-	const char *sql;			/* every name in it is qualified */
-	int			nparams;
-	Oid			types[MAX_PLAN_PARAMETERS];
-	SPIPlanPtr	plan;			/* NULL until first used */
-	int			generation;		/* of the generic plan made here */
+	const char *sql; /* every name in it is qualified */
+	int nparams;
+	Oid types[MAX_PLAN_PARAMETERS];
+	SPIPlanPtr plan; /* NULL until first used */
+	int generation;	 /* of the generic plan made here */
 } KeptPlan;
 
 /*
  * Takes a row of the result.  values and nulls are the columns in the order
  * of the SQL text, borrowed: they are gone when the function returns.
  */
-typedef void (*PlanRowTaker) (void *context, Datum *values, bool *nulls);
+typedef void (*PlanRowTaker)(void *context, Datum *values, bool *nulls);
 
 extern uint64 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls,
 					   PlanRowTaker take, void *context);
 extern uint64 PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls,
 						PlanRowTaker take, void *context);
 
-#endif							/* ACTIVITYFEED_PLANS_H */
+#endif /* ACTIVITYFEED_PLANS_H */

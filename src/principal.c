@@ -16,12 +16,11 @@
 void
 ArgumentBadValue(const char *name, const char *rule)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"%s\" has an invalid value", name),
-			 errdetail("Argument \"%s\" must %s.", name, rule),
-			 err_generic_string(PG_DIAG_COLUMN_NAME, name),
-			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "bad_value")));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("argument \"%s\" has an invalid value", name),
+					errdetail("Argument \"%s\" must %s.", name, rule),
+					err_generic_string(PG_DIAG_COLUMN_NAME, name),
+					err_generic_string(PG_DIAG_CONSTRAINT_NAME, "bad_value")));
 	pg_unreachable();
 }
 
@@ -32,12 +31,12 @@ Datum
 ArgumentRequired(FunctionCallInfo fcinfo, int position, const char *name)
 {
 	if (PG_ARGISNULL(position))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" is missing", name),
-				 errdetail("Argument \"%s\" must not be null.", name),
-				 err_generic_string(PG_DIAG_COLUMN_NAME, name),
-				 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "missing_member")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" is missing", name),
+						errdetail("Argument \"%s\" must not be null.", name),
+						err_generic_string(PG_DIAG_COLUMN_NAME, name),
+						err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+										   "missing_member")));
 	return PG_GETARG_DATUM(position);
 }
 
@@ -48,8 +47,8 @@ Datum
 ArgumentId(FunctionCallInfo fcinfo, int position, const char *name,
 		   int max_length)
 {
-	text	   *id;
-	int			length;
+	text *id;
+	int length;
 
 	(void) ArgumentRequired(fcinfo, position, name);
 	id = PG_GETARG_TEXT_PP(position);
@@ -65,7 +64,7 @@ ArgumentId(FunctionCallInfo fcinfo, int position, const char *name,
 int
 ArgumentTop(FunctionCallInfo fcinfo, int position, const char *name)
 {
-	int			top = DatumGetInt32(ArgumentRequired(fcinfo, position, name));
+	int top = DatumGetInt32(ArgumentRequired(fcinfo, position, name));
 
 	if (top < 0)
 		ArgumentBadValue(name, "not be negative");
@@ -78,7 +77,7 @@ ArgumentTop(FunctionCallInfo fcinfo, int position, const char *name)
 Principal
 PrincipalForWrite(FunctionCallInfo fcinfo)
 {
-	Principal	principal = {0};
+	Principal principal = {0};
 
 	principal.user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
 	principal.app_id = ArgumentId(fcinfo, 1, "app_id", MAX_ID_LENGTH);
@@ -92,7 +91,7 @@ PrincipalForWrite(FunctionCallInfo fcinfo)
 Principal
 PrincipalForRead(FunctionCallInfo fcinfo)
 {
-	Principal	principal = {0};
+	Principal principal = {0};
 
 	principal.user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
 	principal.every_app = PG_ARGISNULL(1);

@@ -11,9 +11,9 @@
 /* A user and an app, as text that is 1 to MAX_ID_LENGTH bytes long. */
 typedef struct Principal
 {
-	Datum		user_id;
-	Datum		app_id;
-	bool		every_app;		/* app_id is NULL; in reads only */
+	Datum user_id;
+	Datum app_id;
+	bool every_app; /* app_id is NULL; in reads only */
 } Principal;
 
 extern Principal PrincipalForWrite(FunctionCallInfo fcinfo);
@@ -23,9 +23,9 @@ extern Datum ArgumentId(FunctionCallInfo fcinfo, int position,
 						const char *name, int max_length);
 extern Datum ArgumentRequired(FunctionCallInfo fcinfo, int position,
 							  const char *name);
-extern int	ArgumentTop(FunctionCallInfo fcinfo, int position,
-						const char *name);
+extern int ArgumentTop(FunctionCallInfo fcinfo, int position,
+					   const char *name);
 extern void ArgumentBadValue(const char *name, const char *rule)
-			pg_attribute_noreturn();
+	pg_attribute_noreturn();
 
-#endif							/* ACTIVITYFEED_PRINCIPAL_H */
+#endif /* ACTIVITYFEED_PRINCIPAL_H */

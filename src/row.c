@@ -13,46 +13,74 @@
 
 #include "row.h"
 
-static const char *const activity_names[] = {
-	"user_id", "id", "app_id", "app_activity_id", "activity_source_host",
-	"activation_url", "app_display_name", "content_url", "fallback_url",
-	"user_timezone", "visual_elements", "content_info", "status",
-	"created_date_time", "last_modified_date_time", "expiration_date_time",
-	"change_number", "created_change_number", "history_change_number",
-	"history_expiration_date_time", "change_bucket", "history_bucket"
-};
+static const char *const activity_names[] = {"user_id",
+											 "id",
+											 "app_id",
+											 "app_activity_id",
+											 "activity_source_host",
+											 "activation_url",
+											 "app_display_name",
+											 "content_url",
+											 "fallback_url",
+											 "user_timezone",
+											 "visual_elements",
+											 "content_info",
+											 "status",
+											 "created_date_time",
+											 "last_modified_date_time",
+											 "expiration_date_time",
+											 "change_number",
+											 "created_change_number",
+											 "history_change_number",
+											 "history_expiration_date_time",
+											 "change_bucket",
+											 "history_bucket"};
 
-static const char *const history_item_names[] = {
-	"user_id", "activity_id", "id", "app_id", "started_date_time",
-	"last_active_date_time", "active_duration_seconds",
-	"active_duration_given", "user_timezone", "status", "created_date_time",
-	"last_modified_date_time", "expiration_date_time", "change_number",
-	"change_bucket"
-};
+static const char *const history_item_names[] = {"user_id",
+												 "activity_id",
+												 "id",
+												 "app_id",
+												 "started_date_time",
+												 "last_active_date_time",
+												 "active_duration_seconds",
+												 "active_duration_given",
+												 "user_timezone",
+												 "status",
+												 "created_date_time",
+												 "last_modified_date_time",
+												 "expiration_date_time",
+												 "change_number",
+												 "change_bucket"};
 
-static const char *const external_activity_names[] = {
-	"connection_id", "item_id", "id", "type", "start_date_time",
-	"performed_by_type", "performed_by_id", "created_date_time"
-};
+static const char *const external_activity_names[] = {"connection_id",
+													  "item_id",
+													  "id",
+													  "type",
+													  "start_date_time",
+													  "performed_by_type",
+													  "performed_by_id",
+													  "created_date_time"};
 
 static const char *const external_result_names[] = {
-	"index", "id", "type", "start_date_time", "error"
-};
+	"index", "id", "type", "start_date_time", "error"};
 
 const RowShape activity_shape = {ACTIVITY_COLUMN_COUNT, activity_names};
-const RowShape history_item_shape = {HISTORY_ITEM_COLUMN_COUNT, history_item_names};
-const RowShape external_activity_shape =
-{EXTERNAL_ACTIVITY_COLUMN_COUNT, external_activity_names};
-const RowShape external_result_shape =
-{EXTERNAL_RESULT_COLUMN_COUNT, external_result_names};
+const RowShape history_item_shape = {HISTORY_ITEM_COLUMN_COUNT,
+									 history_item_names};
+const RowShape external_activity_shape = {EXTERNAL_ACTIVITY_COLUMN_COUNT,
+										  external_activity_names};
+const RowShape external_result_shape = {EXTERNAL_RESULT_COLUMN_COUNT,
+										external_result_names};
 
 StaticAssertDecl(lengthof(activity_names) == ACTIVITY_COLUMN_COUNT,
 				 "activity's columns and their names differ");
 StaticAssertDecl(lengthof(history_item_names) == HISTORY_ITEM_COLUMN_COUNT,
 				 "history_item's columns and their names differ");
-StaticAssertDecl(lengthof(external_activity_names) == EXTERNAL_ACTIVITY_COLUMN_COUNT,
+StaticAssertDecl(lengthof(external_activity_names) ==
+					 EXTERNAL_ACTIVITY_COLUMN_COUNT,
 				 "external_activity's columns and their names differ");
-StaticAssertDecl(lengthof(external_result_names) == EXTERNAL_RESULT_COLUMN_COUNT,
+StaticAssertDecl(lengthof(external_result_names) ==
+					 EXTERNAL_RESULT_COLUMN_COUNT,
 				 "external_activity_result's columns and their names differ");
 
 /*
@@ -64,7 +92,7 @@ FindAttribute(TupleDesc type, const char *name, int hint)
 {
 	for (int i = 0; i < type->natts; i++)
 	{
-		int			position = (hint + i) % type->natts;
+		int position = (hint + i) % type->natts;
 		Form_pg_attribute attribute = TupleDescAttr(type, position);
 
 		if (!attribute->attisdropped &&
@@ -80,7 +108,7 @@ FindAttribute(TupleDesc type, const char *name, int hint)
 Oid
 RowAttributeType(TupleDesc type, const char *name)
 {
-	int			position = FindAttribute(type, name, 0);
+	int position = FindAttribute(type, name, 0);
 
 	if (position < 0)
 		elog(ERROR, "row type lacks column \"%s\"", name);
@@ -95,15 +123,15 @@ HeapTuple
 RowForm(const RowShape *shape, TupleDesc expected, const Datum *values,
 		const bool *nulls)
 {
-	Datum	   *form_values = palloc(expected->natts * sizeof(Datum));
-	bool	   *form_nulls = palloc(expected->natts * sizeof(bool));
-	HeapTuple	tuple;
+	Datum *form_values = palloc(expected->natts * sizeof(Datum));
+	bool *form_nulls = palloc(expected->natts * sizeof(bool));
+	HeapTuple tuple;
 
 	memset(form_nulls, true, expected->natts * sizeof(bool));
 	memset(form_values, 0, expected->natts * sizeof(Datum));
 	for (int i = 0; i < shape->count; i++)
 	{
-		int			position = FindAttribute(expected, shape->names[i], i);
+		int position = FindAttribute(expected, shape->names[i], i);
 
 		if (position < 0)
 			continue;
@@ -123,10 +151,10 @@ void
 RowDeform(const RowShape *shape, HeapTupleHeader row, Datum *values,
 		  bool *nulls)
 {
-	TupleDesc	type;
+	TupleDesc type;
 	HeapTupleData tuple;
-	Datum	   *all_values;
-	bool	   *all_nulls;
+	Datum *all_values;
+	bool *all_nulls;
 
 	type = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
 								  HeapTupleHeaderGetTypMod(row));
@@ -139,7 +167,7 @@ RowDeform(const RowShape *shape, HeapTupleHeader row, Datum *values,
 	heap_deform_tuple(&tuple, type, all_values, all_nulls);
 	for (int i = 0; i < shape->count; i++)
 	{
-		int			position = FindAttribute(type, shape->names[i], i);
+		int position = FindAttribute(type, shape->names[i], i);
 
 		nulls[i] = position < 0 || all_nulls[position];
 		values[i] = nulls[i] ? (Datum) 0 : all_values[position];

@@ -104,21 +104,21 @@ typedef enum ExternalResultColumn
 /* The names of a relation's columns, in the order of its enum. */
 typedef struct RowShape
 {
-	int			count;
+	int count;
 	const char *const *names;
 } RowShape;
 
-#define MAX_ROW_COLUMNS		32
+#define MAX_ROW_COLUMNS 32
 
 extern const RowShape activity_shape;
 extern const RowShape history_item_shape;
 extern const RowShape external_activity_shape;
 extern const RowShape external_result_shape;
 
-extern Oid	RowAttributeType(TupleDesc type, const char *name);
+extern Oid RowAttributeType(TupleDesc type, const char *name);
 extern HeapTuple RowForm(const RowShape *shape, TupleDesc expected,
 						 const Datum *values, const bool *nulls);
 extern void RowDeform(const RowShape *shape, HeapTupleHeader row,
 					  Datum *values, bool *nulls);
 
-#endif							/* ACTIVITYFEED_ROW_H */
+#endif /* ACTIVITYFEED_ROW_H */

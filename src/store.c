@@ -21,6 +21,8 @@
 #include "store.h"
 #include "timestamp.h"
 
+/* clang-format off */
+
 #define ACTIVITY_IS_LIVE(time) \
 	"(a.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status AND " \
 	"a.expiration_date_time OPERATOR(pg_catalog.>) " time ")"
@@ -134,12 +136,14 @@ static KeptPlan ignore_activity = {
 	.types = {TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT8OID, BOOLOID}
 };
 
+/* clang-format on */
+
 /* Looks at an upsert's row on its way to the caller. */
 typedef struct UpsertedRow
 {
 	PlanRowTaker take;
-	void	   *context;
-	int64		created_change_number;
+	void *context;
+	int64 created_change_number;
 } UpsertedRow;
 
 static void
@@ -161,8 +165,8 @@ SetString(Datum *values, bool *nulls, int position, const char *string)
 }
 
 static void
-SetParameters(Datum *values, bool *nulls, const Principal *principal,
-			  int64 id, const ActivityDocument *activity)
+SetParameters(Datum *values, bool *nulls, const Principal *principal, int64 id,
+			  const ActivityDocument *activity)
 {
 	memset(nulls, false, UPSERT_PARAMETERS * sizeof(bool));
 	values[0] = principal->user_id;
@@ -184,7 +188,7 @@ SetParameters(Datum *values, bool *nulls, const Principal *principal,
 static void
 DeleteHistory(Datum user_id, int64 activity_id)
 {
-	Datum		values[2];
+	Datum values[2];
 
 	values[0] = user_id;
 	values[1] = Int64GetDatum(activity_id);
@@ -196,8 +200,8 @@ DeleteHistory(Datum user_id, int64 activity_id)
  * absent loses the history that it may still have.
  */
 static StoreOutcome
-WriteActivity(Datum *values, bool *nulls, ChangeStamp stamp,
-			  PlanRowTaker take, void *context)
+WriteActivity(Datum *values, bool *nulls, ChangeStamp stamp, PlanRowTaker take,
+			  void *context)
 {
 	UpsertedRow row = {take, context, 0};
 
@@ -221,13 +225,13 @@ WriteActivity(Datum *values, bool *nulls, ChangeStamp stamp,
  */
 StoreOutcome
 StoreUpsertActivity(const Principal *principal,
-					const ActivityDocument *activity,
-					PlanRowTaker take, void *context)
+					const ActivityDocument *activity, PlanRowTaker take,
+					void *context)
 {
-	text	   *app_id = (text *) DatumGetPointer(principal->app_id);
-	Datum		values[UPSERT_PARAMETERS];
-	bool		nulls[UPSERT_PARAMETERS];
-	int64		id;
+	text *app_id = (text *) DatumGetPointer(principal->app_id);
+	Datum values[UPSERT_PARAMETERS];
+	bool nulls[UPSERT_PARAMETERS];
+	int64 id;
 	ChangeStamp stamp;
 	StoreOutcome outcome;
 
@@ -240,8 +244,8 @@ StoreUpsertActivity(const Principal *principal,
 	outcome = WriteActivity(values, nulls, stamp, take, context);
 	if (outcome != STORE_DONE || activity->history_item_count == 0)
 		return outcome;
-	return StoreInsertHistory(principal, id, activity, ChangeNext(stamp),
-							  take, context);
+	return StoreInsertHistory(principal, id, activity, ChangeNext(stamp), take,
+							  context);
 }
 
 static void
@@ -258,7 +262,8 @@ static bool
 ActivityExists(Datum *values, bool *is_ignored)
 {
 	values[3] = TimestampTzGetDatum(GetCurrentTimestamp());
-	return PlanWrite(&find_activity, values, NULL, TakeBoolean, is_ignored) > 0;
+	return PlanWrite(&find_activity, values, NULL, TakeBoolean, is_ignored) >
+		   0;
 }
 
 static void
@@ -275,8 +280,8 @@ SetKey(Datum *values, const Principal *principal, int64 id)
 StoreOutcome
 StoreDeleteActivity(const Principal *principal, int64 id)
 {
-	Datum		values[6];
-	bool		is_ignored;
+	Datum values[6];
+	bool is_ignored;
 	ChangeStamp stamp;
 
 	SetKey(values, principal, id);
@@ -299,8 +304,8 @@ StoreDeleteActivity(const Principal *principal, int64 id)
 StoreOutcome
 StoreIgnoreActivity(const Principal *principal, int64 id, bool ignored)
 {
-	Datum		values[6];
-	bool		is_ignored;
+	Datum values[6];
+	bool is_ignored;
 	ChangeStamp stamp;
 
 	SetKey(values, principal, id);
@@ -313,6 +318,7 @@ StoreIgnoreActivity(const Principal *principal, int64 id, bool ignored)
 	values[3] = TimestampTzGetDatum(stamp.time);
 	values[4] = Int64GetDatum(stamp.number);
 	values[5] = BoolGetDatum(ignored);
-	return PlanWrite(&ignore_activity, values, NULL, NULL, NULL) > 0 ?
-		STORE_DONE : STORE_NOT_FOUND;
+	return PlanWrite(&ignore_activity, values, NULL, NULL, NULL) > 0
+			   ? STORE_DONE
+			   : STORE_NOT_FOUND;
 }

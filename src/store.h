@@ -21,16 +21,16 @@
 typedef enum StoreOutcome
 {
 	STORE_DONE,
-	STORE_NOT_FOUND,			/* no such activity or item */
-	STORE_COLLISION				/* the id belongs to another activity */
+	STORE_NOT_FOUND, /* no such activity or item */
+	STORE_COLLISION	 /* the id belongs to another activity */
 } StoreOutcome;
 
 /* A history item: which one, and of which activity. */
 typedef struct HistoryItemKey
 {
-	Principal	principal;
-	int64		activity_id;
-	pg_uuid_t	id;
+	Principal principal;
+	int64 activity_id;
+	pg_uuid_t id;
 } HistoryItemKey;
 
 extern StoreOutcome StoreUpsertActivity(const Principal *principal,
@@ -52,7 +52,7 @@ extern StoreOutcome StoreDeleteHistoryItem(const HistoryItemKey *key);
 extern StoreOutcome StoreInsertHistory(const Principal *principal,
 									   int64 activity_id,
 									   const ActivityDocument *activity,
-									   ChangeStamp stamp,
-									   PlanRowTaker take, void *context);
+									   ChangeStamp stamp, PlanRowTaker take,
+									   void *context);
 
-#endif							/* ACTIVITYFEED_STORE_H */
+#endif /* ACTIVITYFEED_STORE_H */

@@ -19,6 +19,8 @@
 #include "store.h"
 #include "timestamp.h"
 
+/* clang-format off */
+
 #define ITEM_IS_LIVE(time) \
 	"(h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status AND " \
 	"h.expiration_date_time OPERATOR(pg_catalog.>) " time ")"
@@ -182,15 +184,17 @@ static KeptPlan bury_item = {
 	TIMESTAMPTZOID}
 };
 
+/* clang-format on */
+
 /* Looks at an item's row on its way to the caller. */
 typedef struct WrittenItem
 {
-	PlanRowTaker take;			/* or NULL */
-	void	   *context;
+	PlanRowTaker take; /* or NULL */
+	void *context;
 	TimestampTz started;
-	TimestampTz last_active;	/* only looked at where it cannot be null */
+	TimestampTz last_active; /* only looked at where it cannot be null */
 	TimestampTz expiration;
-	bool		duration_given;
+	bool duration_given;
 } WrittenItem;
 
 static void
@@ -229,8 +233,8 @@ WriteItem(const Principal *principal, int64 activity_id, const pg_uuid_t *id,
 		  const HistoryItemDocument *item, ChangeStamp stamp,
 		  WrittenItem *written, bool *replaced)
 {
-	Datum		values[ITEM_PARAMETERS];
-	bool		nulls[ITEM_PARAMETERS] = {0};
+	Datum values[ITEM_PARAMETERS];
+	bool nulls[ITEM_PARAMETERS] = {0};
 
 	values[0] = principal->user_id;
 	values[1] = Int64GetDatum(activity_id);
@@ -244,7 +248,8 @@ WriteItem(const Principal *principal, int64 activity_id, const pg_uuid_t *id,
 	nulls[6] = !item->has_duration;
 	values[7] = BoolGetDatum(item->duration_given);
 	nulls[8] = item->user_timezone == NULL;
-	values[8] = nulls[8] ? (Datum) 0 : CStringGetTextDatum(item->user_timezone);
+	values[8] =
+		nulls[8] ? (Datum) 0 : CStringGetTextDatum(item->user_timezone);
 	values[9] = TimestampTzGetDatum(stamp.time);
 	values[10] = Int64GetDatum(stamp.number);
 	values[11] = TimestampTzGetDatum(item->expiration.value);
@@ -252,7 +257,7 @@ WriteItem(const Principal *principal, int64 activity_id, const pg_uuid_t *id,
 	values[12] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
 
 	*replaced = id != NULL &&
-		PlanWrite(&replace_item, values, nulls, TakeItem, written) > 0;
+				PlanWrite(&replace_item, values, nulls, TakeItem, written) > 0;
 	if (*replaced ||
 		PlanWrite(&insert_item, values, nulls, TakeItem, written) > 0)
 		return STORE_DONE;
@@ -267,7 +272,7 @@ static void
 RederiveHistory(const Principal *principal, int64 activity_id,
 				TimestampTz expiration, PlanRowTaker take, void *context)
 {
-	Datum		values[3];
+	Datum values[3];
 
 	values[0] = principal->user_id;
 	values[1] = Int64GetDatum(activity_id);
@@ -285,7 +290,7 @@ static void
 NoteHistory(const Principal *principal, int64 activity_id, int64 change_number,
 			TimestampTz expiration, bool may_be_lowered)
 {
-	Datum		values[4];
+	Datum values[4];
 	TimestampTz latest = expiration;
 
 	values[0] = principal->user_id;
@@ -303,17 +308,17 @@ NoteHistory(const Principal *principal, int64 activity_id, int64 change_number,
  */
 StoreOutcome
 StoreUpsertHistoryItem(const HistoryItemKey *key,
-					   const HistoryItemDocument *item,
-					   PlanRowTaker take, void *context)
+					   const HistoryItemDocument *item, PlanRowTaker take,
+					   void *context)
 {
 	const Principal *principal = &key->principal;
 	WrittenItem written = {.take = take, .context = context};
 	ChangeStamp stamp;
-	bool		replaced;
+	bool replaced;
 
 	(void) ChangeTake(principal->user_id, 1, true, &stamp);
-	if (WriteItem(principal, key->activity_id, &key->id, item, stamp,
-				  &written, &replaced) != STORE_DONE)
+	if (WriteItem(principal, key->activity_id, &key->id, item, stamp, &written,
+				  &replaced) != STORE_DONE)
 		return STORE_NOT_FOUND;
 	NoteHistory(principal, key->activity_id, stamp.number, written.expiration,
 				replaced && item->expiration.given);
@@ -329,16 +334,16 @@ StoreInsertHistory(const Principal *principal, int64 activity_id,
 				   const ActivityDocument *activity, ChangeStamp stamp,
 				   PlanRowTaker take, void *context)
 {
-	Datum		values[4];
+	Datum values[4];
 	TimestampTz latest = EARLIEST_TIME;
-	int64		newest = stamp.number;
-	bool		may_be_lowered = false;
+	int64 newest = stamp.number;
+	bool may_be_lowered = false;
 
 	for (int i = 0; i < activity->history_item_count; i++)
 	{
 		const HistoryItemDocument *item = &activity->history_items[i];
 		WrittenItem written = {.take = NULL};
-		bool		replaced;
+		bool replaced;
 
 		if (WriteItem(principal, activity_id, item->has_id ? &item->id : NULL,
 					  item, stamp, &written, &replaced) != STORE_DONE)
@@ -376,10 +381,11 @@ CheckTouchedDuration(const WrittenItem *item)
 {
 	if (!item->duration_given &&
 		TimestampSecondsBetween(item->started, item->last_active) >
-		PG_INT32_MAX)
-		ArgumentBadValue("last_active",
-						 psprintf("be at most %d seconds after started_date_time",
-								  PG_INT32_MAX));
+			PG_INT32_MAX)
+		ArgumentBadValue(
+			"last_active",
+			psprintf("be at most %d seconds after started_date_time",
+					 PG_INT32_MAX));
 }
 
 /*
@@ -391,7 +397,7 @@ StoreTouchHistoryItem(const HistoryItemKey *key, TimestampTz last_active,
 					  PlanRowTaker take, void *context)
 {
 	WrittenItem written = {.take = take, .context = context};
-	Datum		values[7];
+	Datum values[7];
 	ChangeStamp stamp;
 
 	if (!ChangeTake(key->principal.user_id, 1, false, &stamp))
@@ -414,7 +420,7 @@ StoreTouchHistoryItem(const HistoryItemKey *key, TimestampTz last_active,
 StoreOutcome
 StoreDeleteHistoryItem(const HistoryItemKey *key)
 {
-	Datum		values[7];
+	Datum values[7];
 	ChangeStamp stamp;
 	TimestampTz expiration;
 
@@ -428,7 +434,6 @@ StoreDeleteHistoryItem(const HistoryItemKey *key)
 	values[6] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
 	if (PlanWrite(&bury_item, values, NULL, TakeTime, &expiration) == 0)
 		return STORE_NOT_FOUND;
-	RederiveHistory(&key->principal, key->activity_id, expiration,
-					NULL, NULL);
+	RederiveHistory(&key->principal, key->activity_id, expiration, NULL, NULL);
 	return STORE_DONE;
 }

@@ -17,12 +17,12 @@
 #include "activityfeed.h"
 #include "timestamp.h"
 
-#define MAX_FRACTION_DIGITS		12
-#define MAX_OFFSET_MINUTES		(14 * 60)	/* as XML Schema has it */
+#define MAX_FRACTION_DIGITS 12
+#define MAX_OFFSET_MINUTES (14 * 60) /* as XML Schema has it */
 
 typedef struct TimestampReader
 {
-	const char *cursor;			/* borrowed */
+	const char *cursor; /* borrowed */
 	const char *end;
 } TimestampReader;
 
@@ -37,7 +37,7 @@ ReadNumber(TimestampReader *reader, int digits, int *number)
 		return false;
 	for (int i = 0; i < digits; i++)
 	{
-		char		c = *reader->cursor++;
+		char c = *reader->cursor++;
 
 		if (c < '0' || c > '9')
 			return false;
@@ -61,16 +61,14 @@ ReadCharacter(TimestampReader *reader, char expected)
 static bool
 ReadDate(TimestampReader *reader, int64 *days)
 {
-	int			year,
-				month,
-				day;
+	int year, month, day;
 
 	if (!ReadNumber(reader, 4, &year) || !ReadCharacter(reader, '-') ||
 		!ReadNumber(reader, 2, &month) || !ReadCharacter(reader, '-') ||
 		!ReadNumber(reader, 2, &day))
 		return false;
-	if (month < 1 || month > MONTHS_PER_YEAR ||
-		day < 1 || day > day_tab[isleap(year)][month - 1])
+	if (month < 1 || month > MONTHS_PER_YEAR || day < 1 ||
+		day > day_tab[isleap(year)][month - 1])
 		return false;
 	*days = (int64) date2j(year, month, day) - POSTGRES_EPOCH_JDATE;
 	return true;
@@ -82,13 +80,13 @@ ReadDate(TimestampReader *reader, int64 *days)
 static bool
 ReadFraction(TimestampReader *reader, int *microseconds)
 {
-	int			digits = 0;
+	int digits = 0;
 
 	*microseconds = 0;
 	if (!ReadCharacter(reader, '.'))
 		return true;
-	while (reader->cursor < reader->end &&
-		   *reader->cursor >= '0' && *reader->cursor <= '9')
+	while (reader->cursor < reader->end && *reader->cursor >= '0' &&
+		   *reader->cursor <= '9')
 	{
 		if (digits < 6)
 			*microseconds = *microseconds * 10 + (*reader->cursor - '0');
@@ -106,10 +104,7 @@ ReadFraction(TimestampReader *reader, int *microseconds)
 static bool
 ReadTimeOfDay(TimestampReader *reader, int64 *time)
 {
-	int			hour,
-				minute,
-				second,
-				microseconds;
+	int hour, minute, second, microseconds;
 
 	if (!ReadNumber(reader, 2, &hour) || !ReadCharacter(reader, ':') ||
 		!ReadNumber(reader, 2, &minute) || !ReadCharacter(reader, ':') ||
@@ -119,7 +114,7 @@ ReadTimeOfDay(TimestampReader *reader, int64 *time)
 	if (hour > 23 || minute > 59 || second > 59)
 		return false;
 	*time = ((hour * INT64CONST(60) + minute) * 60 + second) * USECS_PER_SEC +
-		microseconds;
+			microseconds;
 	return true;
 }
 
@@ -129,9 +124,8 @@ ReadTimeOfDay(TimestampReader *reader, int64 *time)
 static bool
 ReadOffset(TimestampReader *reader, int *minutes)
 {
-	bool		west = false;
-	int			hour,
-				minute;
+	bool west = false;
+	int hour, minute;
 
 	*minutes = 0;
 	if (ReadCharacter(reader, 'Z'))
@@ -159,9 +153,9 @@ bool
 TimestampParse(const char *text, size_t length, TimestampTz *result)
 {
 	TimestampReader reader = {text, text + length};
-	int64		days;
-	int64		time;
-	int			offset;
+	int64 days;
+	int64 time;
+	int offset;
 	TimestampTz timestamp;
 
 	if (!ReadDate(&reader, &days) || !ReadCharacter(&reader, 'T') ||
@@ -185,18 +179,18 @@ TimestampParse(const char *text, size_t length, TimestampTz *result)
 void
 TimestampAppend(StringInfo out, TimestampTz time)
 {
-	int64		days;
-	int64		rest;
-	int			year,
-				month,
-				day;
-	int			milliseconds;
+	int64 days;
+	int64 rest;
+	int year, month, day;
+	int milliseconds;
 
 	if (!TimestampIsStorable(time))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("timestamp out of range"),
-				 errdetail("A document can hold times of the years 1 to 9999 only.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+			 errmsg("timestamp out of range"),
+			 errdetail(
+				 "A document can hold times of the years 1 to 9999 only.")));
 
 	days = time / USECS_PER_DAY;
 	rest = time % USECS_PER_DAY;
@@ -206,8 +200,7 @@ TimestampAppend(StringInfo out, TimestampTz time)
 		rest += USECS_PER_DAY;
 	}
 	j2date((int) days + POSTGRES_EPOCH_JDATE, &year, &month, &day);
-	appendStringInfo(out, "%04d-%02d-%02dT%02d:%02d:%02d",
-					 year, month, day,
+	appendStringInfo(out, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day,
 					 (int) (rest / USECS_PER_HOUR),
 					 (int) (rest / USECS_PER_MINUTE % MINS_PER_HOUR),
 					 (int) (rest / USECS_PER_SEC % SECS_PER_MINUTE));
@@ -243,7 +236,7 @@ TimestampExpiration(TimestampTz start)
 int64
 TimestampSecondsBetween(TimestampTz start, TimestampTz end)
 {
-	int64		difference = end - start;
+	int64 difference = end - start;
 
 	if (difference < 0)
 		difference -= USECS_PER_SEC - 1;
