@@ -469,11 +469,15 @@ ReadHistoryItems(ReadState *state, const Place *place, json_object *value,
 		return WrongType(state, place, value, "an array");
 	count = json_object_array_length(value);
 	if (count > setting_max_batch)
-		return DocumentOverLimit(
+	{
+		DocumentOverLimit(
 			state->error, "too many history items",
 			psprintf(
 				"Member \"historyItems\" has %zu elements, the limit set by activityfeed.max_batch is %d.",
 				count, setting_max_batch));
+		state->error->path = PathOf(place);
+		return false;
+	}
 	activity->history_item_count = (int) count;
 	activity->history_items = palloc0(count * sizeof(HistoryItemDocument));
 	for (size_t i = 0; i < count; i++)
@@ -622,8 +626,9 @@ CheckText(JsonSlice text, DocumentError *error)
 	if (trouble == JSON_TOO_DEEP)
 		return DocumentOverLimit(
 			error, "document is nested too deeply",
-			psprintf("The limit set by activityfeed.max_depth is %d levels.",
-					 setting_max_depth));
+			psprintf(
+				"The document is nested deeper than the %d levels set by activityfeed.max_depth.",
+				setting_max_depth));
 	initStringInfo(&path);
 	JsonAppendPath(&path, text, where);
 	return DocumentTextTrouble(error, trouble, path.data);
@@ -717,6 +722,39 @@ DocumentReadHistoryItem(DocumentReader *reader, JsonSlice text,
 }
 
 /*
+ * Finds a member whose value is a string without escapes.
+ */
+static bool
+FindPlainString(JsonSlice object, const char *name, JsonSlice *string)
+{
+	if (!JsonFindMember(object, name, string) || *string->start != '"')
+		return false;
+	string->start++;
+	string->end--;
+	return memchr(string->start, '\\', string->end - string->start) == NULL;
+}
+
+/*
+ * Reads what the result of a bad element says of it, from the text: the
+ * element may be one of which no tree can be made.
+ */
+static void
+SalvageExternalActivity(JsonSlice text, ExternalActivityDocument *activity)
+{
+	JsonSlice string;
+	DocumentError ignored;
+
+	memset(activity, 0, sizeof(*activity));
+	if (FindPlainString(text, "type", &string))
+		activity->type_name =
+			pnstrdup(string.start, string.end - string.start);
+	if (FindPlainString(text, "startDateTime", &string))
+		activity->start.given = TimestampParse(
+			string.start, string.end - string.start, &activity->start.value);
+	(void) DocumentCheckExternalActivity(activity, &ignored);
+}
+
+/*
  * Whatever is wrong, *activity holds the type and the start if they could be
  * read: the result of the element says them.
  */
@@ -728,27 +766,10 @@ DocumentReadExternalActivity(DocumentReader *reader, JsonSlice text,
 	bool good;
 
 	good =
-		ReadDocument(reader, text, &external_activity_rule, activity, error);
-	if (good)
-		good = DocumentCheckExternalActivity(activity, error);
-	else if (reader->root != NULL)
-	{
-		DocumentError ignored;
-		ReadState state = {&reader->rules, &ignored};
-
-		for (int i = 0; i < 2; i++)
-		{
-			const MemberRule *rule = &external_activity_members[i];
-			Place place = {NULL, rule->name, 0};
-			json_object *value =
-				json_object_object_get(reader->root, rule->name);
-
-			if (value != NULL)
-				(void) ReadMember(&state, &place, value, rule, activity);
-		}
-		activity->performed_by = NULL;
-		(void) DocumentCheckExternalActivity(activity, &ignored);
-	}
+		ReadDocument(reader, text, &external_activity_rule, activity, error) &&
+		DocumentCheckExternalActivity(activity, error);
 	FreeTree(reader);
+	if (!good)
+		SalvageExternalActivity(text, activity);
 	return good;
 }

@@ -7,12 +7,15 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 #include "activityfeed.h"
 #include "feed.h"
 #include "graph_json.h"
 #include "row.h"
 
+PG_FUNCTION_INFO_V1(activityfeed_activity_was_created);
+PG_FUNCTION_INFO_V1(activityfeed_history_item_was_created);
 PG_FUNCTION_INFO_V1(activityfeed_graph_json);
 PG_FUNCTION_INFO_V1(activityfeed_activity_to_json);
 PG_FUNCTION_INFO_V1(activityfeed_activity_to_jsonb);
@@ -110,6 +113,43 @@ Datum
 activityfeed_external_activity_result_to_jsonb(PG_FUNCTION_ARGS)
 {
 	return RowToJsonb(fcinfo, &external_result_shape, GraphJsonExternalResult);
+}
+
+/*
+ * Whether a row's two times are the same; null where one is.
+ */
+static Datum
+TimesAreEqual(FunctionCallInfo fcinfo, const RowShape *shape, int created,
+			  int last_modified)
+{
+	Datum values[MAX_ROW_COLUMNS];
+	bool nulls[MAX_ROW_COLUMNS];
+
+	RowDeform(shape, PG_GETARG_HEAPTUPLEHEADER(0), values, nulls);
+	if (nulls[created] || nulls[last_modified])
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(DatumGetTimestampTz(values[created]) ==
+				   DatumGetTimestampTz(values[last_modified]));
+}
+
+/*
+ * was_created(activity) returns boolean
+ */
+Datum
+activityfeed_activity_was_created(PG_FUNCTION_ARGS)
+{
+	return TimesAreEqual(fcinfo, &activity_shape, ACTIVITY_CREATED,
+						 ACTIVITY_LAST_MODIFIED);
+}
+
+/*
+ * was_created(history_item) returns boolean
+ */
+Datum
+activityfeed_history_item_was_created(PG_FUNCTION_ARGS)
+{
+	return TimesAreEqual(fcinfo, &history_item_shape, HISTORY_ITEM_CREATED,
+						 HISTORY_ITEM_LAST_MODIFIED);
 }
 
 static void

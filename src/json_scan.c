@@ -26,8 +26,8 @@
 #define NUMERIC_MAX_INTEGRAL_DIGITS 131072
 #define NUMERIC_MAX_FRACTION_DIGITS 16383
 
-/* Longer exponents are out of range, and would overflow an int. */
-#define MAX_EXPONENT_DIGITS 8
+/* Longer exponents are out of range, and might overflow. */
+#define MAX_EXPONENT_DIGITS 17
 
 static const char *
 SkipSpace(const char *p, const char *end)
@@ -356,23 +356,24 @@ CheckString(const char **p, const char *end)
 }
 
 /*
- * The exponent of a number as an int, or INT_MAX or INT_MIN if it is too long
- * to matter how long.
+ * The exponent of a number, or a very large one if it is too long to matter
+ * how long.
  */
-static int
+static int64
 ReadExponent(const char *p, const char *end)
 {
 	bool negative = p < end && *p == '-';
-	int exponent = 0;
+	int64 exponent = 0;
 
 	if (p < end && (*p == '-' || *p == '+'))
 		p++;
-	while (p < end - 1 && *p == '0')
+	while (p < end && *p == '0')
 		p++;
 	if (end - p > MAX_EXPONENT_DIGITS)
-		return negative ? PG_INT32_MIN : PG_INT32_MAX;
-	while (p < end)
-		exponent = exponent * 10 + (*p++ - '0');
+		exponent = PG_INT64_MAX / 2;
+	else
+		while (p < end)
+			exponent = exponent * 10 + (*p++ - '0');
 	return negative ? -exponent : exponent;
 }
 

@@ -1,0 +1,65 @@
+-- What CREATE EXTENSION makes: every object, commented, marked, and nobody's
+\getenv inputdir PG_ABS_SRCDIR
+\set prelude :inputdir '/include/prelude.sql'
+\i :prelude
+-- members of the extension
+SELECT pg_describe_object(classid, objid, objsubid) AS object
+FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'activityfeed')
+ORDER BY pg_describe_object(classid, objid, objsubid) COLLATE "C";
+-- columns, in the order of the design
+SELECT attrelid::regclass AS relation, string_agg(attname || ' ' || format_type(atttypid, atttypmod)
+		|| CASE WHEN attnotnull THEN ' not null' ELSE '' END
+		|| CASE WHEN attgenerated <> '' THEN ' generated' ELSE '' END
+		|| CASE WHEN attidentity <> '' THEN ' identity' ELSE '' END
+		|| CASE WHEN attcollation = '"C"'::regcollation THEN ' "C"' ELSE '' END, E'\n' ORDER BY attnum) AS columns
+FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+	AND attrelid = ANY ('{feed,activity,history_item,external_activity,external_activity_result}'::regclass[])
+GROUP BY attrelid ORDER BY attrelid::regclass::text COLLATE "C";
+SELECT relname, reloptions FROM pg_class WHERE oid = ANY ('{feed,activity,history_item}'::regclass[]) ORDER BY relname;
+SELECT indexrelid::regclass AS index, pg_get_indexdef(indexrelid) AS definition
+FROM pg_index WHERE indrelid = ANY ('{feed,activity,history_item,external_activity}'::regclass[]) ORDER BY indexrelid::regclass::text COLLATE "C";
+-- lz4 where the server has it
+SELECT count(*) = 2 OR NOT EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)) AS lz4
+FROM pg_attribute WHERE attrelid = 'activity'::regclass AND attcompression = 'l';
+-- what is without a comment: nothing
+SELECT pg_describe_object(d.classid, d.objid, 0) AS "object without a comment"
+FROM pg_depend d
+WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'activityfeed')
+	AND d.classid NOT IN ('pg_type'::regclass) AND obj_description(objid, classid::regclass::name) IS NULL;
+SELECT typname AS "type without a comment" FROM pg_type
+WHERE typnamespace = 'activityfeed'::regnamespace AND typtype = 'e' AND obj_description(oid, 'pg_type') IS NULL;
+SELECT attrelid::regclass, attname AS "column without a comment" FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+WHERE relnamespace = 'activityfeed'::regnamespace AND relkind IN ('r', 'v', 'c') AND attnum > 0
+	AND col_description(attrelid, attnum) IS NULL;
+SELECT conname AS "constraint without a comment" FROM pg_constraint
+WHERE connamespace = 'activityfeed'::regnamespace AND contype IN ('c', 'f', 'p', 'u') AND obj_description(oid, 'pg_constraint') IS NULL;
+SELECT i.relname AS "index without a comment" FROM pg_class i
+WHERE relnamespace = 'activityfeed'::regnamespace AND relkind = 'i' AND obj_description(oid, 'pg_class') IS NULL
+	AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.oid);
+-- volatility (i, s, v), strictness and parallel safety (s, r, u)
+SELECT proname, pg_get_function_arguments(oid) AS arguments, pg_get_function_result(oid) AS result, provolatile, proisstrict, proparallel
+FROM pg_proc WHERE pronamespace = 'activityfeed'::regnamespace ORDER BY proname COLLATE "C", pg_get_function_arguments(oid) COLLATE "C";
+-- nothing is granted to PUBLIC
+SELECT 'function' AS kind, oid::regprocedure::text AS granted FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))
+WHERE pronamespace = 'activityfeed'::regnamespace AND grantee = 0
+UNION ALL
+SELECT 'relation', c.oid::regclass::text FROM pg_class c, aclexplode(c.relacl)
+WHERE relnamespace = 'activityfeed'::regnamespace AND grantee = 0
+UNION ALL
+SELECT 'type', t.oid::regtype::text FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid,
+	aclexplode(coalesce(t.typacl, acldefault('T', typowner)))
+WHERE typnamespace = 'activityfeed'::regnamespace AND grantee = 0 AND typelem = 0 AND coalesce(c.relkind, 'c') = 'c'
+UNION ALL
+SELECT 'schema', nspname FROM pg_namespace, aclexplode(nspacl) WHERE nspname = 'activityfeed' AND grantee = 0;
+-- what pg_dump is to take along
+SELECT c::regclass FROM pg_extension, unnest(extconfig) c WHERE extname = 'activityfeed' ORDER BY c::regclass::text COLLATE "C";
+-- replication identifies rows by primary keys
+SELECT relname, relreplident FROM pg_class WHERE relnamespace = 'activityfeed'::regnamespace AND relkind = 'r' ORDER BY relname;
+-- the extension is bound to its schema, and leaves nothing of its own behind
+SELECT extrelocatable, extnamespace::regnamespace FROM pg_extension WHERE extname = 'activityfeed';
+DROP EXTENSION activityfeed;
+SELECT count(*) AS left_behind FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass AND refobjid = 'activityfeed'::regnamespace;
+CREATE EXTENSION activityfeed;
+SELECT id IS NOT NULL AS works_again FROM upsert_activity('install', 'app', pg_temp.doc());

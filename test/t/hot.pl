@@ -1,0 +1,89 @@
+# A heartbeat is the most frequent write there is, and what it moves is indexed
+# by bucket only, so that nearly every one is a HOT update: no index is
+# written, none grows, and dead rows go without a vacuum.  One index on what
+# moves, or one such column in a predicate, and this is lost without any other
+# test noticing.
+#
+# 256 users with three live sessions each, 40 000 heartbeats with a commit
+# each, and no vacuum.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use ActivityFeedTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $users = 256;
+my $heartbeats = 40_000;
+my $clients = 4;
+my $node = start_server('hot', 'autovacuum = off');
+
+create_document($node);
+$node->safe_psql(
+	'postgres', qq{
+	SELECT count(activityfeed.upsert_activity('user ' || u, 'app',
+		document('activity ' || s, json_build_array(json_build_object(
+			'id', md5(s::text)::uuid, 'startedDateTime', '2026-01-01T00:00:00Z')))))
+	FROM generate_series(1, $users) u, generate_series(1, 3) s});
+
+sub statistics
+{
+	my %rows = map { my ($table, @counts) = split /\|/; $table => \@counts }
+	  split /\n/, $node->safe_psql('postgres', q{
+		SELECT relname, n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables
+		WHERE schemaname = 'activityfeed'});
+	return \%rows;
+}
+
+sub index_pages
+{
+	return $node->safe_psql('postgres', q{
+		SELECT sum(pg_relation_size(indexrelid)) / current_setting('block_size')::int
+		FROM pg_stat_user_indexes WHERE schemaname = 'activityfeed'});
+}
+
+my $before = statistics();
+my $pages = index_pages();
+
+$node->pgbench(
+	"--no-vacuum --client=$clients --jobs=2 --protocol=prepared --transactions="
+	  . $heartbeats / $clients,
+	0,
+	[qr{actually processed: $heartbeats/$heartbeats}],
+	[qr{^$}],
+	'heartbeats',
+	{   'heartbeat' => qq{
+			\\set user random(1, $users)
+			\\set session random(1, 3)
+			SELECT activityfeed.touch_history_item('user ' || :user, 'app',
+				activityfeed.activity_id('app', 'activity ' || :session),
+				md5(:session::text)::uuid);
+		} });
+
+my $after = statistics();
+my %updates;
+my %not_hot;
+
+for my $table (qw(feed activity history_item))
+{
+	$updates{$table} = $after->{$table}[0] - $before->{$table}[0];
+	$not_hot{$table} = $updates{$table} - ($after->{$table}[1] - $before->{$table}[1]);
+	is($updates{$table}, $heartbeats, "every heartbeat updates $table once");
+}
+cmp_ok($not_hot{activity} + $not_hot{history_item}, '<=', 6 * $heartbeats / 100,
+	"at most 6 updates of activity ($not_hot{activity}) and history_item"
+	. " ($not_hot{history_item}) in 100 heartbeats are not HOT");
+cmp_ok($not_hot{feed}, '<=', $heartbeats / 100, "99 % of feed's updates are HOT, $not_hot{feed} are not");
+
+# The change of a bucket writes a new entry, which may split a page; 600 of
+# them in each of two indexes come to some 6 pages, 40 000 heartbeats in a
+# single index to 300.
+my $grown = index_pages() - $pages;
+cmp_ok($grown, '<=', 20, "the indexes have not grown but by $grown pages");
+
+$node->stop;
+done_testing();
