@@ -8,26 +8,18 @@ SELECT name, setting, unit, context, vartype, min_val, max_val, boot_val FROM pg
 SHOW activityfeed.retention;
 SHOW activityfeed.max_document_size;
 SELECT name FROM pg_settings WHERE name LIKE 'activityfeed.%' AND short_desc = '';
--- bounds
-SET activityfeed.retention = 0;
-SET activityfeed.retention = -2;
-SET activityfeed.max_document_size = '1023B';
-SET activityfeed.max_document_size = '17MB';
-SET activityfeed.max_depth = 3;
-SET activityfeed.max_depth = 1001;
-SET activityfeed.max_batch = 0;
-SET activityfeed.strict = perhaps;
--- no other names
-SET activityfeed.nonsense = 1;
+-- bounds, and no other names
+SELECT setting, left(pg_temp.attempt('SET activityfeed.' || setting), 5) AS verdict FROM unnest(ARRAY['retention = 0', 'retention = -2', 'retention = 1', 'retention = -1',
+	'max_document_size = ''1023B''', 'max_document_size = ''17MB''', 'max_depth = 3', 'max_depth = 1001', 'max_batch = 0', 'max_batch = 1000001', 'strict = perhaps', 'nonsense = 1']) AS setting;
+SELECT pg_temp.attempt('SET activityfeed.retention = 0');
+RESET activityfeed.retention;
 -- strict is anybody's; the limits are a superuser's
 CREATE ROLE settings_user;
+GRANT USAGE ON SCHEMA activityfeed TO settings_user;
 SET ROLE settings_user;
-SET activityfeed.strict = off;
-SET activityfeed.retention = '1d';
-SET activityfeed.max_document_size = '2MB';
-SET activityfeed.max_depth = 10;
-SET activityfeed.max_batch = 10;
+SELECT setting, left(pg_temp.attempt('SET activityfeed.' || setting), 5) AS verdict FROM unnest(ARRAY['strict = off', 'retention = ''1d''', 'max_document_size = ''2MB''', 'max_depth = 10', 'max_batch = 10']) AS setting;
 RESET ROLE;
+REVOKE USAGE ON SCHEMA activityfeed FROM settings_user;
 DROP ROLE settings_user;
 RESET activityfeed.strict;
 -- retention: what is stored from now on

@@ -266,7 +266,8 @@ is( $node->safe_psql(
 
 walk_all('false', 'from a feed at rest');
 
-# Two clients write until they are told to stop.
+# Two clients write until they are told to stop, and leave the walks some of
+# the machine.
 my $script = $node->basedir . '/other_writes';
 append_to_file(
 	$script, q{
@@ -278,7 +279,7 @@ append_to_file(
 my ($out, $err) = ('', '');
 my $writers = IPC::Run::start(
 	[
-		'pgbench', '-n', '-c', '2', '-T', '3600', '-f', $script,
+		'pgbench', '-n', '-c', '2', '-R', '1000', '-T', '3600', '-f', $script,
 		'-h', $node->host, '-p', $node->port, 'postgres'
 	],
 	'>', \$out, '2>', \$err);
