@@ -10,6 +10,7 @@
 #include "utils/guc.h"
 
 #include "activityfeed.h"
+#include "planner_hook.h"
 
 PG_MODULE_MAGIC;
 
@@ -73,4 +74,5 @@ _PG_init(void)
 		INT_MAX, PGC_SUSET, GUC_UNIT_S, CheckRetention, NULL, NULL);
 	DefineLimits();
 	MarkGUCPrefixReserved("activityfeed");
+	PlannerHookInstall();
 }

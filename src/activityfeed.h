@@ -5,7 +5,7 @@
 #ifndef ACTIVITYFEED_H
 #define ACTIVITYFEED_H
 
-/* Lengths in bytes, as the tables' CHECK constraints have them. */
+/* Longest ids, in bytes; all have at least one. */
 #define MAX_ID_LENGTH 512 /* users, apps, connections, items */
 #define MAX_APP_ACTIVITY_ID_LENGTH 2048
 
@@ -18,7 +18,10 @@ extern int setting_max_document_size; /* bytes */
 extern int setting_max_depth;		  /* nested objects and arrays */
 extern int setting_max_batch;		  /* elements */
 
-/* Names that changed between PostgreSQL 15 and 18. */
+/* What changed between PostgreSQL 15 and 18. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 #if PG_VERSION_NUM >= 170000
 #define MyLocalTransactionId() (MyProc->vxid.lxid)
 #else

@@ -51,7 +51,8 @@ static KeptPlan take_by_place = {
 static KeptPlan take_by_key = {
 	.sql = TAKE_FROM_FEED RETURNING_STAMP,
 	.nparams = 3,
-	.types = {TEXTOID, INT8OID, INTERVALOID}
+	.types = {TEXTOID, INT8OID, INTERVALOID},
+	.by_key = true
 };
 
 /*
@@ -70,7 +71,8 @@ static KeptPlan create_feed = {
 	"'00:00:00.000001'::pg_catalog.interval) OPERATOR(pg_catalog.+) $3 "
 	RETURNING_STAMP,
 	.nparams = 4,
-	.types = {TEXTOID, INT8OID, INTERVALOID, INT8OID}
+	.types = {TEXTOID, INT8OID, INTERVALOID, INT8OID},
+	.by_key = true
 };
 
 /* clang-format on */
@@ -165,7 +167,7 @@ ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 		found = PlanWrite(&create_feed, values, NULL, TakeStamp, &taken);
 	}
 	if (found != 1)
-		elog(ERROR, "could not take a change number");
+		PlanRaiseSuppressed("feed");
 	RememberPlace(user, &taken.ctid);
 	first->number = taken.last.number - (count - 1);
 	first->time = taken.last.time - (count - 1);

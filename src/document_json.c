@@ -216,7 +216,13 @@ DocumentReaderCreate(const DocumentRules *rules)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 				 errdetail("Could not create a JSON parser.")));
-	json_tokener_set_flags(reader->tokener, JSON_TOKENER_STRICT);
+
+	/*
+	 * Not JSON_TOKENER_STRICT: PostgreSQL has judged the text, and json-c 0.17
+	 * and 0.18 then refuse good ones (integers beyond 64 bits, bytes above
+	 * 0x7f).
+	 */
+	json_tokener_set_flags(reader->tokener, 0);
 	reader->callback.func = FreeReader;
 	reader->callback.arg = reader;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext,
@@ -538,7 +544,7 @@ CheckAnnotation(ReadState *state, const Place *place, json_object *value,
 {
 	const char *type;
 
-	if (strcmp(place->name, "@odata.type") != 0)
+	if (strcmp(place->name, "@odata.type") != 0 || value == NULL)
 		return true;
 	if (!ExpectString(state, place, value))
 		return false;
@@ -630,8 +636,40 @@ CheckText(JsonSlice text, DocumentError *error)
 				"The document is nested deeper than the %d levels set by activityfeed.max_depth.",
 				setting_max_depth));
 	initStringInfo(&path);
-	JsonAppendPath(&path, text, where);
+	JsonAppendPath(&path, text, setting_max_depth, where);
 	return DocumentTextTrouble(error, trouble, path.data);
+}
+
+/*
+ * Hands a text, which CheckText has seen, to json-c.
+ *
+ * Surrogate pairs are decoded before: json-c up to 0.18 takes the characters
+ * of some pairs (U+1D800 and up, and their like in other planes) for halves of
+ * another pair, and loses them.
+ */
+static void
+ParseText(DocumentReader *reader, JsonSlice text)
+{
+	size_t length = text.end - text.start;
+	const char *utf8 = EncodingToUtf8(text.start, &length);
+	JsonSlice slice = {utf8, utf8 + length};
+	StringInfoData decoded = {0};
+
+	if (JsonHasSurrogates(slice))
+	{
+		initStringInfo(&decoded);
+		JsonAppendWithoutSurrogates(&decoded, slice);
+		utf8 = decoded.data;
+		length = decoded.len;
+	}
+	FreeTree(reader);
+	json_tokener_reset(reader->tokener);
+	reader->root = json_tokener_parse_ex(reader->tokener, utf8, (int) length);
+	if (reader->root == NULL)
+		elog(ERROR, "json-c refused a document: %s",
+			 json_tokener_error_desc(json_tokener_get_error(reader->tokener)));
+	if (decoded.data != NULL)
+		pfree(decoded.data);
 }
 
 /*
@@ -641,7 +679,6 @@ static bool
 ParseTree(DocumentReader *reader, JsonSlice text, DocumentError *error)
 {
 	size_t length = text.end - text.start;
-	const char *utf8;
 
 	if (length > setting_max_document_size)
 		return DocumentOverLimit(
@@ -651,13 +688,7 @@ ParseTree(DocumentReader *reader, JsonSlice text, DocumentError *error)
 				length, setting_max_document_size));
 	if (!CheckIsObject(text, error) || !CheckText(text, error))
 		return false;
-	utf8 = EncodingToUtf8(text.start, &length);
-	FreeTree(reader);
-	json_tokener_reset(reader->tokener);
-	reader->root = json_tokener_parse_ex(reader->tokener, utf8, (int) length);
-	if (reader->root == NULL)
-		elog(ERROR, "json-c refused a document: %s",
-			 json_tokener_error_desc(json_tokener_get_error(reader->tokener)));
+	ParseText(reader, text);
 	return true;
 }
 
@@ -722,16 +753,21 @@ DocumentReadHistoryItem(DocumentReader *reader, JsonSlice text,
 }
 
 /*
- * Finds a member whose value is a string without escapes.
+ * Reads a member whose value is a string, from the text of its object.
+ * Returns NULL where there is none, or one that cannot be read.
  */
-static bool
-FindPlainString(JsonSlice object, const char *name, JsonSlice *string)
+static char *
+SalvageString(DocumentReader *reader, JsonSlice object, const char *name)
 {
-	if (!JsonFindMember(object, name, string) || *string->start != '"')
-		return false;
-	string->start++;
-	string->end--;
-	return memchr(string->start, '\\', string->end - string->start) == NULL;
+	JsonSlice value;
+	DocumentError ignored;
+
+	if (!JsonFindMember(object, name, &value) || *value.start != '"' ||
+		!CheckText(value, &ignored))
+		return NULL;
+	ParseText(reader, value);
+	return EncodingFromUtf8(json_object_get_string(reader->root),
+							json_object_get_string_len(reader->root));
 }
 
 /*
@@ -739,18 +775,17 @@ FindPlainString(JsonSlice object, const char *name, JsonSlice *string)
  * element may be one of which no tree can be made.
  */
 static void
-SalvageExternalActivity(JsonSlice text, ExternalActivityDocument *activity)
+SalvageExternalActivity(DocumentReader *reader, JsonSlice text,
+						ExternalActivityDocument *activity)
 {
-	JsonSlice string;
+	char *start = SalvageString(reader, text, "startDateTime");
 	DocumentError ignored;
 
 	memset(activity, 0, sizeof(*activity));
-	if (FindPlainString(text, "type", &string))
-		activity->type_name =
-			pnstrdup(string.start, string.end - string.start);
-	if (FindPlainString(text, "startDateTime", &string))
-		activity->start.given = TimestampParse(
-			string.start, string.end - string.start, &activity->start.value);
+	activity->type_name = SalvageString(reader, text, "type");
+	activity->start.given =
+		start != NULL &&
+		TimestampParse(start, strlen(start), &activity->start.value);
 	(void) DocumentCheckExternalActivity(activity, &ignored);
 }
 
@@ -768,8 +803,8 @@ DocumentReadExternalActivity(DocumentReader *reader, JsonSlice text,
 	good =
 		ReadDocument(reader, text, &external_activity_rule, activity, error) &&
 		DocumentCheckExternalActivity(activity, error);
-	FreeTree(reader);
 	if (!good)
-		SalvageExternalActivity(text, activity);
+		SalvageExternalActivity(reader, text, activity);
+	FreeTree(reader);
 	return good;
 }

@@ -11,6 +11,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 
+#include "activityfeed.h"
 #include "document_jsonb.h"
 
 /*

@@ -55,6 +55,18 @@ EncodingFromUtf8(const char *text, size_t length)
 }
 
 /*
+ * Appends a character in UTF-8.
+ */
+void
+EncodingAppendUtf8(StringInfo out, uint32 code_point)
+{
+	unsigned char utf8[MAX_MULTIBYTE_CHAR_LEN];
+
+	unicode_to_utf8(code_point, utf8);
+	appendBinaryStringInfo(out, (char *) utf8, pg_utf_mblen(utf8));
+}
+
+/*
  * Whether the server encoding has a character that is not ASCII.
  */
 bool

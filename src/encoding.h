@@ -5,8 +5,11 @@
 #ifndef ACTIVITYFEED_ENCODING_H
 #define ACTIVITYFEED_ENCODING_H
 
+#include "lib/stringinfo.h"
+
 extern const char *EncodingToUtf8(const char *text, size_t *length);
 extern char *EncodingFromUtf8(const char *text, size_t length);
+extern void EncodingAppendUtf8(StringInfo out, uint32 code_point);
 extern bool EncodingHasCharacter(uint32 code_point);
 extern size_t EncodingClip(const char *text, size_t length, size_t limit);
 

@@ -97,7 +97,7 @@ CheckEnvelope(JsonSlice document, bool strict, DocumentError *error)
 		size_t length = name.end - name.start - 2;
 
 		if (strict && !JsonNameIs(name, "activities") &&
-			memchr(name.start, '@', length + 1) == NULL)
+			!JsonNameHas(name, '@'))
 			return DocumentUnknown(error, pnstrdup(name.start + 1, length));
 	}
 	return true;
@@ -277,7 +277,7 @@ StoreChunk(const ExternalItem *item, Chunk *chunk, TimestampTz now)
 						chunk->good, TEXTOID, -1, false, TYPALIGN_INT);
 	values[6] = TimestampTzGetDatum(now);
 	if (PlanWrite(&insert_chunk, values, NULL, TakeId, chunk) != chunk->good)
-		elog(ERROR, "not every external activity was stored");
+		PlanRaiseSuppressed("external_activity");
 }
 
 /*

@@ -129,7 +129,8 @@ static KeptPlan get_activity = {
 	"AND a.expiration_date_time OPERATOR(pg_catalog.>) $3 "
 	"AND a.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status",
 	.nparams = 4,
-	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID}
+	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID},
+	.by_key = true
 };
 
 /* $5 id */
@@ -142,7 +143,8 @@ static KeptPlan get_history_item = {
 	"AND h.expiration_date_time OPERATOR(pg_catalog.>) $3 "
 	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status",
 	.nparams = 5,
-	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, UUIDOID}
+	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, UUIDOID},
+	.by_key = true
 };
 
 /* clang-format on */

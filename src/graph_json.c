@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "activityfeed.h"
 #include "graph_json.h"
 #include "row.h"
 #include "timestamp.h"

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
+#include "activityfeed.h"
 #include "encoding.h"
 #include "identity.h"
 

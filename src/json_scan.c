@@ -277,6 +277,27 @@ JsonNameIs(JsonSlice name, const char *expected)
 }
 
 /*
+ * Whether a member's name has an ASCII character in it, escaped or not.
+ */
+bool
+JsonNameHas(JsonSlice name, char character)
+{
+	const char *p = name.start + 1;
+	const char *end = name.end - 1;
+
+	while (p < end)
+	{
+		int c = (unsigned char) *p++;
+
+		if (c == '\\' && p < end)
+			c = ReadAsciiEscape(&p, end);
+		if (c == character)
+			return true;
+	}
+	return false;
+}
+
+/*
  * Finds a member of an object; among several of the same name the last one
  * counts, as in jsonb.
  */
@@ -474,50 +495,144 @@ JsonFindTrouble(JsonSlice document, int max_depth, const char **where)
 	return JSON_FINE;
 }
 
-/*
- * Finds what of a container holds the byte at "where" and appends its step to
- * the path: ".name", as it is written in the text, or "[index]".
- */
-static bool
-StepInto(StringInfo path, JsonSlice *container, const char *where)
+/* A container that is open at some point of a text. */
+typedef struct JsonLevel
 {
-	JsonMembers members;
-	JsonSlice name;
-	JsonSlice value;
+	bool is_object;
+	int index;		/* of the current element */
+	JsonSlice name; /* of the current member; start is NULL: none yet */
+} JsonLevel;
 
-	JsonBeginMembers(*container, &members);
-	while (JsonNextMember(&members, &name, &value))
+/*
+ * Notes where in its container a walk is, now that it has come to a string.
+ * In an object a string is a name when a colon follows it.
+ */
+static void
+NoteString(JsonLevel *level, const char *start, const char *next,
+		   const char *end)
+{
+	next = SkipSpace(next, end);
+	if (level->is_object && next < end && *next == ':')
 	{
-		if (where < value.end)
-		{
-			appendStringInfo(path, "%s%.*s", path->len > 0 ? "." : "",
-							 (int) (name.end - name.start - 2),
-							 name.start + 1);
-			*container = value;
-			return where >= value.start;
-		}
+		level->name.start = start;
+		level->name.end = next;
+		while (level->name.end[-1] != '"')
+			level->name.end--;
 	}
-	JsonBeginElements(*container, &members);
-	for (int index = 0; JsonNextElement(&members, &value); index++)
-	{
-		if (where < value.end)
-		{
-			appendStringInfo(path, "[%d]", index);
-			*container = value;
-			return true;
-		}
-	}
-	return false;
 }
 
 /*
- * Appends the path of the member that holds the byte at "where".
+ * Follows a text up to "where" and returns how many containers are open then.
+ */
+static int
+FollowTo(JsonSlice document, const char *where, JsonLevel *levels,
+		 int max_depth)
+{
+	const char *p = document.start;
+	int depth = 0;
+
+	while (p < document.end && p <= where)
+	{
+		const char *start = p;
+
+		if (*p == '"')
+		{
+			p = SkipString(p, document.end);
+			if (depth > 0)
+				NoteString(&levels[depth - 1], start, p, document.end);
+			continue;
+		}
+		p++;
+		if ((*start == '{' || *start == '[') && depth < max_depth)
+			levels[depth++] = (JsonLevel){.is_object = *start == '{'};
+		else if ((*start == '}' || *start == ']') && depth > 0)
+			depth--;
+		else if (*start == ',' && depth > 0)
+			levels[depth - 1].index++;
+	}
+	return depth;
+}
+
+/*
+ * Appends the path of the member that holds the byte at "where", names as
+ * they are written in the text.  The text is not nested deeper than
+ * max_depth.
  */
 void
-JsonAppendPath(StringInfo path, JsonSlice document, const char *where)
+JsonAppendPath(StringInfo path, JsonSlice document, int max_depth,
+			   const char *where)
 {
-	JsonSlice container = document;
+	JsonLevel *levels = palloc((max_depth + 1) * sizeof(JsonLevel));
+	int depth = FollowTo(document, where, levels, max_depth + 1);
 
-	while (StepInto(path, &container, where))
-		;
+	for (int i = 0; i < depth; i++)
+	{
+		const JsonLevel *level = &levels[i];
+
+		if (!level->is_object)
+			appendStringInfo(path, "[%d]", level->index);
+		else if (level->name.start != NULL)
+			appendStringInfo(path, "%s%.*s", path->len > 0 ? "." : "",
+							 (int) (level->name.end - level->name.start - 2),
+							 level->name.start + 1);
+	}
+	pfree(levels);
+}
+
+/*
+ * The code point of the surrogate pair at p, which is at a backslash, or -1.
+ */
+static int
+ReadSurrogatePair(const char *p, const char *end)
+{
+	int high;
+	int low;
+
+	if (end - p < 12 || p[1] != 'u' || p[6] != '\\' || p[7] != 'u')
+		return -1;
+	high = ReadHex4(p + 2, end);
+	low = ReadHex4(p + 8, end);
+	if (high < 0xd800 || high > 0xdbff || low < 0xdc00 || low > 0xdfff)
+		return -1;
+	return 0x10000 + ((high & 0x3ff) << 10) + (low & 0x3ff);
+}
+
+/*
+ * The next surrogate pair at or after p, or NULL.
+ */
+static const char *
+FindSurrogatePair(const char *p, const char *end)
+{
+	while ((p = memchr(p, '\\', end - p)) != NULL)
+	{
+		if (ReadSurrogatePair(p, end) >= 0)
+			return p;
+		p = Min(p + 2, end);
+	}
+	return NULL;
+}
+
+bool
+JsonHasSurrogates(JsonSlice document)
+{
+	return FindSurrogatePair(document.start, document.end) != NULL;
+}
+
+/*
+ * Appends a text, which is in UTF-8, with every escaped surrogate pair
+ * replaced by its character.
+ */
+void
+JsonAppendWithoutSurrogates(StringInfo out, JsonSlice document)
+{
+	const char *p = document.start;
+	const char *pair;
+
+	while ((pair = FindSurrogatePair(p, document.end)) != NULL)
+	{
+		appendBinaryStringInfo(out, p, pair - p);
+		EncodingAppendUtf8(out, ReadSurrogatePair(pair, document.end));
+		p = pair + 12;
+	}
+	appendBinaryStringInfo(out, p, document.end - p);
 }

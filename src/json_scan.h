@@ -38,14 +38,17 @@ typedef enum JsonTrouble
 extern JsonSlice JsonSliceOf(const char *text, size_t length);
 extern JsonTrouble JsonFindTrouble(JsonSlice document, int max_depth,
 								   const char **where);
-extern void JsonAppendPath(StringInfo path, JsonSlice document,
+extern void JsonAppendPath(StringInfo path, JsonSlice document, int max_depth,
 						   const char *where);
+extern bool JsonHasSurrogates(JsonSlice document);
+extern void JsonAppendWithoutSurrogates(StringInfo out, JsonSlice document);
 extern bool JsonFindMember(JsonSlice object, const char *name,
 						   JsonSlice *value);
 extern void JsonBeginMembers(JsonSlice object, JsonMembers *members);
 extern bool JsonNextMember(JsonMembers *members, JsonSlice *name,
 						   JsonSlice *value);
 extern bool JsonNameIs(JsonSlice name, const char *expected);
+extern bool JsonNameHas(JsonSlice name, char character);
 extern void JsonBeginElements(JsonSlice array, JsonElements *elements);
 extern bool JsonNextElement(JsonElements *elements, JsonSlice *element);
 

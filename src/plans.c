@@ -3,11 +3,12 @@
  *		Constant SQL text as kept plans: the one place for planner settings.
  *
  * Every statement is planned once per session, as a generic plan, and must be
- * good for any user, app and table size from then on.  All of them find their
- * rows by an index and stop early, which the planner would give up for a full
- * sort or a bitmap when its statistics are small or old (a table that was
- * empty when the session began).  So plans are made with those ways switched
- * off; nothing but the making of these plans is affected.
+ * good for any user, app and table size from then on.  Lists find their rows
+ * by an index and stop early, which the planner would give up for a full sort
+ * or a bitmap when its statistics are small or old (a table that was empty
+ * when the session began); other statements find them by primary key, which
+ * it would give up for another index then.  So plans are made with those ways
+ * switched off; nothing but the making of these plans is affected.
  *
  * Rows go from the executor straight to a function of the caller, not by way
  * of an SPI tuple table.
@@ -24,6 +25,7 @@
 #include "utils/snapmgr.h"
 
 #include "activityfeed.h"
+#include "planner_hook.h"
 #include "plans.h"
 
 /* A destination that hands each row to a function. */
@@ -106,6 +108,27 @@ GenericPlanIsReady(CachedPlanSource *source)
 		   TransactionIdEquals(plan->saved_xmin, TransactionXmin);
 }
 
+static void
+MakeGenericPlan(KeptPlan *plan)
+{
+	bool outer = planner_unique_indexes_only;
+	int nest_level = NewGUCNestLevel();
+
+	RestrictPlanner();
+	planner_unique_indexes_only = plan->by_key;
+	PG_TRY();
+	{
+		ReleaseCachedPlan(SPI_plan_get_cached_plan(plan->plan),
+						  CurrentResourceOwner);
+	}
+	PG_FINALLY();
+	{
+		planner_unique_indexes_only = outer;
+	}
+	PG_END_TRY();
+	AtEOXact_GUC(true, nest_level);
+}
+
 /*
  * Makes the generic plan anew, if it is not there or no longer valid.
  *
@@ -118,19 +141,13 @@ PlanMakeReady(KeptPlan *plan)
 {
 	List *sources = SPI_plan_get_plan_sources(plan->plan);
 	CachedPlanSource *source = (CachedPlanSource *) linitial(sources);
-	int nest_level;
-	CachedPlan *cached;
 
 	AcceptInvalidationMessages();
 	if (source->generation == plan->generation && GenericPlanIsReady(source))
 		return;
 	if (source->gplan != NULL)
 		source->gplan->is_valid = false;
-	nest_level = NewGUCNestLevel();
-	RestrictPlanner();
-	cached = SPI_plan_get_cached_plan(plan->plan);
-	ReleaseCachedPlan(cached, CurrentResourceOwner);
-	AtEOXact_GUC(true, nest_level);
+	MakeGenericPlan(plan);
 	plan->generation = source->generation;
 }
 
@@ -190,16 +207,17 @@ ExecutePlan(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 }
 
 /*
- * A user may have asked for custom plans only, and then each execution plans.
+ * Executes although the user asked for custom plans: nothing could be gained
+ * by one here, and it would be made with the session's planner settings.
  */
 static uint64
-ExecuteCustomPlan(KeptPlan *plan, Datum *values, const bool *nulls,
-				  bool read_only, PlanRowTaker take, void *context)
+ExecuteGenericPlan(KeptPlan *plan, Datum *values, const bool *nulls,
+				   bool read_only, PlanRowTaker take, void *context)
 {
 	int nest_level = NewGUCNestLevel();
 	uint64 processed;
 
-	RestrictPlanner();
+	SetForPlanning("plan_cache_mode", "auto");
 	processed = ExecutePlan(plan, values, nulls, read_only, take, context);
 	AtEOXact_GUC(true, nest_level);
 	return processed;
@@ -211,10 +229,10 @@ PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 {
 	if (plan->plan == NULL)
 		PlanPrepare(plan);
-	if (plan_cache_mode == PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN)
-		return ExecuteCustomPlan(plan, values, nulls, read_only, take,
-								 context);
 	PlanMakeReady(plan);
+	if (plan_cache_mode == PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN)
+		return ExecuteGenericPlan(plan, values, nulls, read_only, take,
+								  context);
 	return ExecutePlan(plan, values, nulls, read_only, take, context);
 }
 
@@ -241,4 +259,21 @@ PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls, PlanRowTaker take,
 		  void *context)
 {
 	return PlanExecute(plan, values, nulls, false, take, context);
+}
+
+/*
+ * Raises 27000 for a row that was to be written and was not.
+ */
+void
+PlanRaiseSuppressed(const char *table)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+		 errmsg("row for table \"%s\" was not written", table),
+		 errdetail(
+			 "A trigger or a rule on the table, or on one that it refers to, kept the row out."),
+		 err_generic_string(PG_DIAG_SCHEMA_NAME, "activityfeed"),
+		 err_generic_string(PG_DIAG_TABLE_NAME, table)));
+	pg_unreachable();
 }

@@ -18,6 +18,7 @@ typedef struct KeptPlan
 	const char *sql; /* every name in it is qualified */
 	int nparams;
 	Oid types[MAX_PLAN_PARAMETERS];
+	bool by_key;	 /* rows are named by their primary key */
 	SPIPlanPtr plan; /* NULL until first used */
 	int generation;	 /* of the generic plan made here */
 } KeptPlan;
@@ -32,5 +33,6 @@ extern uint64 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls,
 					   PlanRowTaker take, void *context);
 extern uint64 PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls,
 						PlanRowTaker take, void *context);
+extern void PlanRaiseSuppressed(const char *table) pg_attribute_noreturn();
 
 #endif /* ACTIVITYFEED_PLANS_H */

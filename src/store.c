@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "activityfeed.h"
 #include "document_jsonb.h"
 #include "identity.h"
 #include "row.h"
@@ -65,7 +66,8 @@ static KeptPlan replace_activity = {
 	"AND a.app_activity_id OPERATOR(pg_catalog.=) $4 "
 	"RETURNING " ACTIVITY_COLUMNS,
 	.nparams = UPSERT_PARAMETERS,
-	.types = UPSERT_TYPES
+	.types = UPSERT_TYPES,
+	.by_key = true
 };
 
 static KeptPlan insert_activity = {
@@ -80,7 +82,8 @@ static KeptPlan insert_activity = {
 	"ON CONFLICT (user_id, id) DO NOTHING "
 	"RETURNING " ACTIVITY_COLUMNS,
 	.nparams = UPSERT_PARAMETERS,
-	.types = UPSERT_TYPES
+	.types = UPSERT_TYPES,
+	.by_key = true
 };
 
 /* $1 user_id, $2 activity id */
@@ -89,7 +92,20 @@ static KeptPlan delete_history = {
 	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
 	"AND h.activity_id OPERATOR(pg_catalog.=) $2",
 	.nparams = 2,
-	.types = {TEXTOID, INT8OID}
+	.types = {TEXTOID, INT8OID},
+	.by_key = true
+};
+
+/* $1 user_id, $2 id, $3 app_id, $4 app_activity_id */
+static KeptPlan find_collision = {
+	.sql = "SELECT true FROM activityfeed.activity AS a "
+	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.id OPERATOR(pg_catalog.=) $2 "
+	"AND (a.app_id OPERATOR(pg_catalog.<>) $3 "
+	"OR a.app_activity_id OPERATOR(pg_catalog.<>) $4)",
+	.nparams = 4,
+	.types = {TEXTOID, INT8OID, TEXTOID, TEXTOID},
+	.by_key = true
 };
 
 /* $1 user_id, $2 id, $3 app_id, $4 time */
@@ -101,7 +117,8 @@ static KeptPlan find_activity = {
 	"AND a.app_id OPERATOR(pg_catalog.=) $3 "
 	"AND " ACTIVITY_IS_LIVE("$4"),
 	.nparams = 4,
-	.types = {TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID}
+	.types = {TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID},
+	.by_key = true
 };
 
 /* $1 user_id, $2 id, $3 app_id, $4 time, $5 change number, $6 expiration */
@@ -119,7 +136,8 @@ static KeptPlan bury_activity = {
 	"AND a.app_id OPERATOR(pg_catalog.=) $3 "
 	"AND " ACTIVITY_IS_LIVE("$4"),
 	.nparams = 6,
-	.types = {TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
+	.types = {TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID},
+	.by_key = true
 };
 
 /* $1 user_id, $2 id, $3 app_id, $4 time, $5 change number, $6 ignored */
@@ -133,7 +151,8 @@ static KeptPlan ignore_activity = {
 	"AND a.app_id OPERATOR(pg_catalog.=) $3 "
 	"AND " ACTIVITY_IS_LIVE("$4"),
 	.nparams = 6,
-	.types = {TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT8OID, BOOLOID}
+	.types = {TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT8OID, BOOLOID},
+	.by_key = true
 };
 
 /* clang-format on */
@@ -216,6 +235,8 @@ WriteActivity(Datum *values, bool *nulls, ChangeStamp stamp, PlanRowTaker take,
 	}
 	if (PlanWrite(&insert_activity, values, nulls, take, context) > 0)
 		return STORE_DONE;
+	if (PlanWrite(&find_collision, values, NULL, NULL, NULL) == 0)
+		PlanRaiseSuppressed("activity");
 	return STORE_COLLISION;
 }
 
@@ -254,24 +275,34 @@ TakeBoolean(void *context, Datum *values, bool *nulls)
 	*(bool *) context = DatumGetBool(values[0]);
 }
 
-/*
- * Whether there is such an activity, so that nothing is locked and no number
- * is used where there is none.
- */
-static bool
-ActivityExists(Datum *values, bool *is_ignored)
-{
-	values[3] = TimestampTzGetDatum(GetCurrentTimestamp());
-	return PlanWrite(&find_activity, values, NULL, TakeBoolean, is_ignored) >
-		   0;
-}
-
 static void
 SetKey(Datum *values, const Principal *principal, int64 id)
 {
 	values[0] = principal->user_id;
 	values[1] = Int64GetDatum(id);
 	values[2] = principal->app_id;
+}
+
+/*
+ * Whether there is such an activity, so that nothing is locked and no number
+ * is used where there is none.  Completes the key with a time.
+ */
+static bool
+FindActivity(Datum *values, bool *is_ignored)
+{
+	values[3] = TimestampTzGetDatum(GetCurrentTimestamp());
+	return PlanWrite(&find_activity, values, NULL, TakeBoolean, is_ignored) >
+		   0;
+}
+
+bool
+StoreActivityExists(const Principal *principal, int64 id)
+{
+	Datum values[4];
+	bool is_ignored;
+
+	SetKey(values, principal, id);
+	return FindActivity(values, &is_ignored);
 }
 
 /*
@@ -285,7 +316,7 @@ StoreDeleteActivity(const Principal *principal, int64 id)
 	ChangeStamp stamp;
 
 	SetKey(values, principal, id);
-	if (!ActivityExists(values, &is_ignored) ||
+	if (!FindActivity(values, &is_ignored) ||
 		!ChangeTake(principal->user_id, 1, false, &stamp))
 		return STORE_NOT_FOUND;
 	values[3] = TimestampTzGetDatum(stamp.time);
@@ -309,7 +340,7 @@ StoreIgnoreActivity(const Principal *principal, int64 id, bool ignored)
 	ChangeStamp stamp;
 
 	SetKey(values, principal, id);
-	if (!ActivityExists(values, &is_ignored))
+	if (!FindActivity(values, &is_ignored))
 		return STORE_NOT_FOUND;
 	if (is_ignored == ignored)
 		return STORE_DONE;

@@ -49,6 +49,7 @@ extern StoreOutcome StoreTouchHistoryItem(const HistoryItemKey *key,
 extern StoreOutcome StoreDeleteHistoryItem(const HistoryItemKey *key);
 
 /* Between store.c and store_history.c */
+extern bool StoreActivityExists(const Principal *principal, int64 id);
 extern StoreOutcome StoreInsertHistory(const Principal *principal,
 									   int64 activity_id,
 									   const ActivityDocument *activity,

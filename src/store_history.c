@@ -63,7 +63,8 @@ static KeptPlan replace_item = {
 	PARENT_IS_LIVE ") "
 	"RETURNING " HISTORY_ITEM_COLUMNS,
 	.nparams = ITEM_PARAMETERS,
-	.types = ITEM_TYPES
+	.types = ITEM_TYPES,
+	.by_key = true
 };
 
 static KeptPlan insert_item = {
@@ -77,7 +78,8 @@ static KeptPlan insert_item = {
 	"FROM activityfeed.activity AS a WHERE " PARENT_IS_LIVE " "
 	"RETURNING " HISTORY_ITEM_COLUMNS,
 	.nparams = ITEM_PARAMETERS,
-	.types = ITEM_TYPES
+	.types = ITEM_TYPES,
+	.by_key = true
 };
 
 /*
@@ -94,34 +96,42 @@ static KeptPlan note_history = {
 	"AND a.id OPERATOR(pg_catalog.=) $2 "
 	"RETURNING " ACTIVITY_COLUMNS,
 	.nparams = 4,
-	.types = {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID}
+	.types = {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID},
+	.by_key = true
+};
+
+/* $1 user_id, $2 activity id */
+#define ITEMS_OF_ACTIVITY \
+	"FROM activityfeed.history_item AS h " \
+	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 " \
+	"AND h.activity_id OPERATOR(pg_catalog.=) $2 " \
+	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status"
+
+static KeptPlan find_newest_item = {
+	.sql = "SELECT h.change_number " ITEMS_OF_ACTIVITY
+	" ORDER BY h.change_bucket DESC, h.change_number DESC LIMIT 1",
+	.nparams = 2,
+	.types = {TEXTOID, INT8OID}
 };
 
 /*
- * $1 user_id, $2 activity id, $3 the expiration of an item that has gone or
- * now expires earlier.  Only if that was the latest are all items looked at.
+ * $3 newest item's number, $4 the expiration of an item that has gone or now
+ * expires earlier.  Only if that was the latest are all items looked at.
  */
 static KeptPlan rederive_history = {
 	.sql = "UPDATE activityfeed.activity AS a SET "
-	"history_change_number = (SELECT h.change_number "
-	"FROM activityfeed.history_item AS h "
-	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
-	"AND h.activity_id OPERATOR(pg_catalog.=) $2 "
-	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status "
-	"ORDER BY h.change_bucket DESC, h.change_number DESC LIMIT 1), "
+	"history_change_number = $3, "
 	"history_expiration_date_time = "
-	"CASE WHEN a.history_expiration_date_time OPERATOR(pg_catalog.>) $3 "
+	"CASE WHEN a.history_expiration_date_time OPERATOR(pg_catalog.>) $4 "
 	"THEN a.history_expiration_date_time "
 	"ELSE (SELECT pg_catalog.max(h.expiration_date_time) "
-	"FROM activityfeed.history_item AS h "
-	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
-	"AND h.activity_id OPERATOR(pg_catalog.=) $2 "
-	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status) END "
+	ITEMS_OF_ACTIVITY ") END "
 	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
 	"AND a.id OPERATOR(pg_catalog.=) $2 "
 	"RETURNING " ACTIVITY_COLUMNS,
-	.nparams = 3,
-	.types = {TEXTOID, INT8OID, TIMESTAMPTZOID}
+	.nparams = 4,
+	.types = {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID},
+	.by_key = true
 };
 
 /* An item that has not expired, of this app: $1 to $4 as above, $5 time. */
@@ -152,13 +162,15 @@ static KeptPlan touch_item = {
 	"RETURNING " HISTORY_ITEM_COLUMNS,
 	.nparams = 7,
 	.types = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TIMESTAMPTZOID, INT8OID,
-	TIMESTAMPTZOID}
+	TIMESTAMPTZOID},
+	.by_key = true
 };
 
 static KeptPlan find_item = {
 	.sql = "SELECT true FROM activityfeed.history_item AS h WHERE " ITEM_IS_THERE,
 	.nparams = 5,
-	.types = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TIMESTAMPTZOID}
+	.types = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TIMESTAMPTZOID},
+	.by_key = true
 };
 
 /*
@@ -181,7 +193,8 @@ static KeptPlan bury_item = {
 	"RETURNING old.expiration_date_time",
 	.nparams = 7,
 	.types = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TIMESTAMPTZOID, INT8OID,
-	TIMESTAMPTZOID}
+	TIMESTAMPTZOID},
+	.by_key = true
 };
 
 /* clang-format on */
@@ -261,7 +274,15 @@ WriteItem(const Principal *principal, int64 activity_id, const pg_uuid_t *id,
 	if (*replaced ||
 		PlanWrite(&insert_item, values, nulls, TakeItem, written) > 0)
 		return STORE_DONE;
+	if (StoreActivityExists(principal, activity_id))
+		PlanRaiseSuppressed("history_item");
 	return STORE_NOT_FOUND;
+}
+
+static void
+TakeNumber(void *context, Datum *values, bool *nulls)
+{
+	*(int64 *) context = DatumGetInt64(values[0]);
 }
 
 /*
@@ -272,12 +293,17 @@ static void
 RederiveHistory(const Principal *principal, int64 activity_id,
 				TimestampTz expiration, PlanRowTaker take, void *context)
 {
-	Datum values[3];
+	Datum values[4];
+	bool nulls[4] = {0};
+	int64 newest = 0;
 
 	values[0] = principal->user_id;
 	values[1] = Int64GetDatum(activity_id);
-	values[2] = TimestampTzGetDatum(expiration);
-	(void) PlanWrite(&rederive_history, values, NULL, take, context);
+	nulls[2] =
+		PlanWrite(&find_newest_item, values, NULL, TakeNumber, &newest) == 0;
+	values[2] = Int64GetDatum(newest);
+	values[3] = TimestampTzGetDatum(expiration);
+	(void) PlanWrite(&rederive_history, values, nulls, take, context);
 }
 
 /*
@@ -347,7 +373,7 @@ StoreInsertHistory(const Principal *principal, int64 activity_id,
 
 		if (WriteItem(principal, activity_id, item->has_id ? &item->id : NULL,
 					  item, stamp, &written, &replaced) != STORE_DONE)
-			elog(ERROR, "an activity vanished under its lock");
+			PlanRaiseSuppressed("history_item");
 		latest = Max(latest, written.expiration);
 		may_be_lowered |= replaced && item->expiration.given;
 		newest = stamp.number;

@@ -112,6 +112,7 @@ if [ -n "$tap" ]; then
 			passed=$((passed + 1))
 		else
 			failed=$((failed + 1))
+			find "$work/tap" -name "regress_log_$name" -exec tail -n 60 {} \;
 		fi
 	done
 fi

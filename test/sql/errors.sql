@@ -67,6 +67,26 @@ SELECT pg_temp.put_item(pg_temp.item('{"@odata.type": "#microsoft.graph.userActi
 -- P0002, 23505: no such activity or item, collision (in delete.sql and ids.sql too)
 SELECT pg_temp.attempt($$SELECT activityfeed.upsert_history_item('put', 'app', 1, pg_temp.guid(1), pg_temp.item())$$);
 SELECT pg_temp.attempt($$SELECT activityfeed.touch_history_item('put', 'app', 1, pg_temp.guid(1))$$);
+-- 27000: a trigger keeps a row out
+CREATE FUNCTION pg_temp.veto() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+BEGIN;
+CREATE TRIGGER veto BEFORE INSERT OR UPDATE ON feed FOR EACH ROW EXECUTE FUNCTION pg_temp.veto();
+SELECT pg_temp.put(pg_temp.doc()::text);
+ROLLBACK;
+BEGIN;
+CREATE TRIGGER veto BEFORE INSERT OR UPDATE ON activity FOR EACH ROW EXECUTE FUNCTION pg_temp.veto();
+SELECT pg_temp.put(pg_temp.doc()::text);
+SELECT pg_temp.put(pg_temp.doc('{"appActivityId": "other"}')::text);
+ROLLBACK;
+BEGIN;
+CREATE TRIGGER veto BEFORE INSERT OR UPDATE ON history_item FOR EACH ROW EXECUTE FUNCTION pg_temp.veto();
+SELECT pg_temp.put_item(pg_temp.item()::text);
+SELECT pg_temp.put(pg_temp.doc('{"historyItems": [{"startedDateTime": "2018-02-26T20:54:04Z"}]}')::text);
+ROLLBACK;
+BEGIN;
+CREATE TRIGGER veto BEFORE INSERT ON external_activity FOR EACH ROW EXECUTE FUNCTION pg_temp.veto();
+SELECT pg_temp.attempt($$SELECT activityfeed.add_external_activities('put', 'veto', '[{"type": "viewed", "startDateTime": "2021-04-06T18:04:31Z"}]')$$);
+ROLLBACK;
 -- nothing was stored; the accepted ones above put the same activity
 SELECT count(*) AS activities FROM activity WHERE user_id = 'put';
 SELECT count(*) AS items FROM history_item WHERE user_id = 'put';

@@ -57,6 +57,9 @@ SELECT r.error FROM add_external_activities('c', 'good', '[{"type": "viewed", "s
 	{"type": "viewed", "startDateTime": "2021-04-06T18:04:31Z", "performedBy": {"@odata.type": "microsoft.graph.externalConnectors.identity", "type": "Group", "id": "x"}},
 	{"type": "viewed", "startDateTime": "2021-04-06T18:04:31Z", "performedBy": null, "performedBy@odata.bind": "x"}]') r;
 SELECT performed_by_type FROM external_activities('c', 'good');
+-- what a result says of a bad element, however it is spelt; annotations likewise
+SELECT r.type, r.start_date_time, r.error->>'target' AS target FROM add_external_activities('c', 'spelt', '{"\u0040x": 1, "activities": [
+	{"colour": 1, "type": "view\u0065d", "startDateTime": "2021-04-06T18:04:31\u005a"}, {"colour": 1, "typ\u0065": "viewed"}, {"@odata.type": null, "type": "viewed", "startDateTime": "2021-04-06T18:04:31Z"}]}') r;
 -- strict off: unknown members are ignored
 SET activityfeed.strict = off;
 SELECT r.error FROM add_external_activities('c', 'lax', '{"colour": 1, "activities": [{"colour": 1, "type": "viewed", "startDateTime": "2021-04-06T18:04:31Z"}]}') r;

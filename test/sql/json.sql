@@ -17,6 +17,15 @@ SELECT content, (pg_temp.stored(content)).* FROM unnest(ARRAY['1', '-0', '-0.0',
 	'-9223372036854775809', '18446744073709551615', '18446744073709551616', '123456789012345678901234567890', '0.1000000000000000055511151231257827', '1e308', '1e309', '1e-400', '1e400',
 	'true', 'false', 'null', '""', '"\u00e9\t\"\\/"', '"\ud83d\ude00"', '"é😀"', '[]', '{}', '[1,[2,[3]]]', '{"a":{"b":{"c":null}}}', '{"a":1,"a":2}', '{"b":1,"a":2,"aa":3}',
 	' [ 1 , 2 ] ', '{"": 1}', '{"@x": 1, "x@y": 2}', '"[{]}\\"', '[1e5, {"k": [true, "]"]}]', '{"contentInfo": {"v": 7}}']) AS content;
+-- strings of typed members are what jsonb makes of them too: every plane, raw and escaped
+SELECT count(*) AS characters, count(*) FILTER (WHERE a.app_activity_id <> chr(code) OR a.app_display_name <> chr(code) OR a.visual_elements->>'displayText' <> chr(code)) AS wrong
+FROM (SELECT code, format('"\u%s\u%s"', to_hex(55296 + (code - 65536) / 1024), to_hex(56320 + (code - 65536) % 1024)) AS escaped FROM generate_series(65536, 1114111, 509) AS code) c,
+	upsert_activity('json', 'planes', format('{"appActivityId": %1$s, "activitySourceHost": "h", "activationUrl": "u", "appDisplayName": "%2$s", "visualElements": {"displayText": %1$s}}', escaped, chr(code))::json) a;
+SELECT a.app_activity_id, a.app_display_name FROM upsert_activity('json', 'planes', '{"appActivityId": "\\ud83d\\ude00", "appDisplayName": "\\\ud83d\ude00\"\u0041",
+	"activitySourceHost": "h", "activationUrl": "u", "visualElements": {"displayText": "d"}}') a;
+SELECT count(*) FROM activity WHERE user_id = 'json' AND app_id = 'planes';
+-- integers beyond 64 bits and bytes above 0x7f, in members of every kind
+SELECT was_created(a) FROM upsert_activity('json', 'big', pg_temp.doc('{"@x": 123456789012345678901234567890, "appDisplayName": "é", "contentInfo": {"é": 18446744073709551616}}')) a;
 -- keys that are spelt with escapes, and several of one name
 SELECT a.content_info, a.visual_elements->'content' AS content FROM upsert_activity('json', 'app', '{"appActivityId": "x", "activitySourceHost": "h", "activationUrl": "u", "contentInfo": {"v": 1},
 	"content\u0049nfo": {"v": 2}, "visualElements": {"displayText": "a", "content": {"v": 1}}, "visualElements": {"displayText": "b", "cont\u0065nt": {"v": 3}}}') a;
@@ -53,6 +62,8 @@ SELECT pg_temp.put_item(to_json(pg_temp.item()::text)::text);
 SELECT document, pg_temp.put(document) FROM unnest(ARRAY['[]', '7', 'null', 'true', ' {} ']) AS document;
 -- not JSON: PostgreSQL's own verdict
 SELECT document, split_part(pg_temp.put(document), ':', 1) AS verdict FROM unnest(ARRAY['', '{', '{]', '{"a":1,}', '{''a'':1}', '{"a":01}', '{"a":NaN}', '{"a":1.}', '[1] x', '{"a":"\x"}', E'{"a":"\t"}']) AS document;
+-- the path of what is deep in a large document
+SELECT pg_temp.put(replace(pg_temp.doc()::text, '"appActivityId"', '"contentInfo": {"a": ' || repeat('[{"b": 1, "c": ', 20) || '[' || repeat('1,', 100000) || '"\u0000"]' || repeat('}]', 20) || '}, "appActivityId"'));
 -- space around and inside
 SELECT was_created(a) FROM upsert_activity('json', 'space', E' \n\t{ "appActivityId" : "x" ,\r\n"activitySourceHost":"h","activationUrl":"u", "contentInfo" : { "a" : 1 } ,"visualElements":{ "displayText" : "d" , "content" : { } } } ') a;
 SELECT content_info, visual_elements FROM activities('json', 'space');

@@ -244,7 +244,7 @@ my $hostile = join ";\n", map { "SET $_" } (
 	'enable_indexscan = off', 'enable_indexonlyscan = off', 'enable_incremental_sort = off',
 	'enable_nestloop = off', 'enable_tidscan = off', 'enable_material = off',
 	'random_page_cost = 1000', 'cpu_index_tuple_cost = 10', 'seq_page_cost = 0.001',
-	'effective_cache_size = 8kB', 'jit_above_cost = 0', 'force_parallel_mode = on');
+	'effective_cache_size = 1', 'jit_above_cost = 0', 'force_parallel_mode = on');
 $hostile =~ s/force_parallel_mode/debug_parallel_query/ if $node->pg_version >= 16;
 
 # What else happens in the life of a session: each thing to two of them.
@@ -278,6 +278,39 @@ for (@sessions[ 0, 2 ])
 		writes_are_cheap($session, "$name, $event");
 		$end->($session);
 	}
+}
+
+# A session that waits for a lock learns while it waits that its plan is no
+# longer valid, and plans anew where it is: deep in the execution.
+for (@sessions[ 0, 2 ])
+{
+	my ($name, $session) = @$_;
+	my ($locker) = open_session($node);
+	my $pid = $session->query_safe('SELECT pg_backend_pid()');
+
+	for my $read ("activities of 'app' from the middle", "recent_activities of 'app'")
+	{
+		$session->query_safe("SELECT count(*) FROM $reads{$read}");
+		$locker->query_safe('BEGIN; LOCK TABLE activityfeed.activity; ALTER TABLE activityfeed.activity SET (fillfactor = 80)');
+		$session->query_until(qr/sent/, "\\echo sent\n" . explained($reads{$read}) . ";\n");
+		$node->poll_query_until('postgres',
+			"SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $pid")
+		  or die 'the session does not wait for the lock';
+		$locker->query_safe('COMMIT');
+		my $buffers = buffers_from($session->query_safe(''));
+		cmp_ok($buffers, '<=', $few_and_planning, "$name, $read, invalidated while it waits: $buffers buffers");
+	}
+	$locker->quit;
+}
+
+# Statistics at last, from another session.
+$node->safe_psql('postgres', 'ANALYZE');
+for (@sessions, planned_session('planned with good statistics'))
+{
+	my ($name, $session) = @$_;
+
+	reads_are_cheap($session, "$name, after ANALYZE");
+	writes_are_cheap($session, "$name, after ANALYZE");
 }
 
 $_->[1]->quit for @sessions;
