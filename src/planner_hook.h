@@ -1,16 +1,13 @@
 /*
  * planner_hook.h
- *		Which indexes the planner may choose from, for the extension's tables.
+ *		How the module's own statements are planned.
  */
 #ifndef ACTIVITYFEED_PLANNER_HOOK_H
 #define ACTIVITYFEED_PLANNER_HOOK_H
 
-/*
- * While true, only unique indexes of the extension's tables are considered.
- * Whoever sets it resets it, errors included.
- */
-extern bool planner_unique_indexes_only;
+#include "plans.h"
 
 extern void PlannerHookInstall(void);
+extern void PlannerHookAdd(KeptPlan *plan, const char *query_string);
 
 #endif /* ACTIVITYFEED_PLANNER_HOOK_H */

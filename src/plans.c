@@ -1,30 +1,17 @@
 /*
  * plans.c
- *		Constant SQL text as kept plans: the one place for planner settings.
- *
- * Every statement is planned once per session, as a generic plan, and must be
- * good for any user, app and table size from then on.  Lists find their rows
- * by an index and stop early, which the planner would give up for a full sort
- * or a bitmap when its statistics are small or old (a table that was empty
- * when the session began); other statements find them by primary key, which
- * it would give up for another index then.  So plans are made with those ways
- * switched off; nothing but the making of these plans is affected.
+ *		Constant SQL text as kept plans: the one place that talks to SPI.
  *
  * Rows go from the executor straight to a function of the caller, not by way
- * of an SPI tuple table.
+ * of an SPI tuple table.  How statements are planned is in planner_hook.c.
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "executor/tuptable.h"
 #include "tcop/dest.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/plancache.h"
-#include "utils/rls.h"
-#include "utils/snapmgr.h"
 
-#include "activityfeed.h"
 #include "planner_hook.h"
 #include "plans.h"
 
@@ -64,97 +51,10 @@ ShutdownReceiver(DestReceiver *self)
 }
 
 static void
-SetForPlanning(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
- * Leaves the planner only the ways that are good whatever the statistics, up
- * to the end of the GUC nest level.
- */
-static void
-RestrictPlanner(void)
-{
-	SetForPlanning("enable_sort", "off");
-	SetForPlanning("enable_seqscan", "off");
-	SetForPlanning("enable_bitmapscan", "off");
-	SetForPlanning("enable_indexscan", "on");
-	SetForPlanning("enable_tidscan", "on");
-	SetForPlanning("enable_incremental_sort", "on");
-	SetForPlanning("jit", "off");
-	SetForPlanning("plan_cache_mode", "auto");
-}
-
-/*
- * Whether GetCachedPlan would use the generic plan that is there, instead of
- * making one.  Mirrors the conditions of plancache.c: the part that is
- * exported, and what depends on the role and on the transaction.
- */
-static bool
-GenericPlanIsReady(CachedPlanSource *source)
-{
-	CachedPlan *plan = source->gplan;
-
-	if (!CachedPlanIsSimplyValid(source, plan, NULL))
-		return false;
-	if (source->dependsOnRLS && (source->rewriteRoleId != GetUserId() ||
-								 source->rewriteRowSecurity != row_security))
-		return false;
-	if (plan->dependsOnRole && plan->planRoleId != GetUserId())
-		return false;
-	return !TransactionIdIsValid(plan->saved_xmin) ||
-		   TransactionIdEquals(plan->saved_xmin, TransactionXmin);
-}
-
-static void
-MakeGenericPlan(KeptPlan *plan)
-{
-	bool outer = planner_unique_indexes_only;
-	int nest_level = NewGUCNestLevel();
-
-	RestrictPlanner();
-	planner_unique_indexes_only = plan->by_key;
-	PG_TRY();
-	{
-		ReleaseCachedPlan(SPI_plan_get_cached_plan(plan->plan),
-						  CurrentResourceOwner);
-	}
-	PG_FINALLY();
-	{
-		planner_unique_indexes_only = outer;
-	}
-	PG_END_TRY();
-	AtEOXact_GUC(true, nest_level);
-}
-
-/*
- * Makes the generic plan anew, if it is not there or no longer valid.
- *
- * An invalidation that arrives between this and the execution makes SPI plan
- * with the session's settings.  That plan has another generation, and is
- * dropped here the next time.
- */
-static void
-PlanMakeReady(KeptPlan *plan)
-{
-	List *sources = SPI_plan_get_plan_sources(plan->plan);
-	CachedPlanSource *source = (CachedPlanSource *) linitial(sources);
-
-	AcceptInvalidationMessages();
-	if (source->generation == plan->generation && GenericPlanIsReady(source))
-		return;
-	if (source->gplan != NULL)
-		source->gplan->is_valid = false;
-	MakeGenericPlan(plan);
-	plan->generation = source->generation;
-}
-
-static void
 PlanPrepare(KeptPlan *plan)
 {
 	SPIPlanPtr prepared;
+	CachedPlanSource *source;
 
 	prepared = SPI_prepare_cursor(plan->sql, plan->nparams, plan->types,
 								  CURSOR_OPT_GENERIC_PLAN);
@@ -164,6 +64,9 @@ PlanPrepare(KeptPlan *plan)
 	if (SPI_keepplan(prepared) != 0)
 		elog(ERROR, "could not keep a plan");
 	plan->plan = prepared;
+	source =
+		(CachedPlanSource *) linitial(SPI_plan_get_plan_sources(prepared));
+	PlannerHookAdd(plan, source->query_string);
 }
 
 static ParamListInfo
@@ -208,7 +111,7 @@ ExecutePlan(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 
 /*
  * Executes although the user asked for custom plans: nothing could be gained
- * by one here, and it would be made with the session's planner settings.
+ * by making one for each execution.
  */
 static uint64
 ExecuteGenericPlan(KeptPlan *plan, Datum *values, const bool *nulls,
@@ -217,7 +120,8 @@ ExecuteGenericPlan(KeptPlan *plan, Datum *values, const bool *nulls,
 	int nest_level = NewGUCNestLevel();
 	uint64 processed;
 
-	SetForPlanning("plan_cache_mode", "auto");
+	(void) set_config_option("plan_cache_mode", "auto", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	processed = ExecutePlan(plan, values, nulls, read_only, take, context);
 	AtEOXact_GUC(true, nest_level);
 	return processed;
@@ -229,7 +133,6 @@ PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 {
 	if (plan->plan == NULL)
 		PlanPrepare(plan);
-	PlanMakeReady(plan);
 	if (plan_cache_mode == PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN)
 		return ExecuteGenericPlan(plan, values, nulls, read_only, take,
 								  context);

@@ -18,9 +18,10 @@ typedef struct KeptPlan
 	const char *sql; /* every name in it is qualified */
 	int nparams;
 	Oid types[MAX_PLAN_PARAMETERS];
-	bool by_key;	 /* rows are named by their primary key */
-	SPIPlanPtr plan; /* NULL until first used */
-	int generation;	 /* of the generic plan made here */
+	bool by_key;			  /* rows are named by their primary key */
+	SPIPlanPtr plan;		  /* NULL until first used */
+	const char *query_string; /* the plan cache's copy of sql */
+	struct KeptPlan *next;	  /* of those in use, see planner_hook.c */
 } KeptPlan;
 
 /*
