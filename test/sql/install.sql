@@ -2,10 +2,12 @@
 \getenv inputdir PG_ABS_SRCDIR
 \set prelude :inputdir '/include/prelude.sql'
 \i :prelude
--- members of the extension
+-- members of the extension; from 17 on, arrays and tables' row types count too
 SELECT pg_describe_object(classid, objid, objsubid) AS object
-FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+FROM pg_depend LEFT JOIN pg_type t ON classid = 'pg_type'::regclass AND t.oid = objid LEFT JOIN pg_class c ON c.oid = t.typrelid
+WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'activityfeed')
+	AND coalesce(t.typcategory, 'X') <> 'A' AND coalesce(c.relkind, 'c') = 'c'
 ORDER BY pg_describe_object(classid, objid, objsubid) COLLATE "C";
 -- columns, in the order of the design
 SELECT attrelid::regclass AS relation, string_agg(attname || ' ' || format_type(atttypid, atttypmod)

@@ -30,8 +30,13 @@ $node->safe_psql(
 			'id', md5(s::text)::uuid, 'startedDateTime', '2026-01-01T00:00:00Z')))))
 	FROM generate_series(1, $users) u, generate_series(1, 3) s});
 
+# Sessions that have ended, but not yet told what they did, are waited for.
 sub statistics
 {
+	$node->poll_query_until('postgres', q{
+		SELECT count(*) = 0 FROM pg_stat_activity
+		WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()})
+	  or die 'sessions did not end';
 	my %rows = map { my ($table, @counts) = split /\|/; $table => \@counts }
 	  split /\n/, $node->safe_psql('postgres', q{
 		SELECT relname, n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables
