@@ -170,14 +170,17 @@ $node->safe_psql(
 	END
 	$$;
 
-	-- What is wrong with the walk that was just made.
+	-- What is wrong with the walk that was just made.  What others write
+	-- meanwhile may come, and twice: "busy" moves back in recency when its
+	-- newest session is deleted.
 	CREATE FUNCTION verdict(walk_list text, app text, writing boolean) RETURNS text
 	LANGUAGE sql AS $$
 		SELECT format('%s missing, %s repeated, %s out of order, %s from elsewhere',
 			(SELECT count(*) FROM wanted
 				WHERE list = walk_list AND (app IS NULL OR app_id = app)
 					AND (app_id, key) NOT IN (SELECT app_id, key FROM walked)),
-			(SELECT count(*) - count(DISTINCT (app_id, key)) FROM walked),
+			(SELECT count(*) - count(DISTINCT (app_id, key)) FROM walked
+				WHERE (walk_list, app_id, key) IN (SELECT list, app_id, key FROM wanted)),
 			(SELECT count(*)
 				FROM (SELECT number, lag(number) OVER (ORDER BY place) AS earlier
 					FROM walked) w
