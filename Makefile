@@ -12,6 +12,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 DATA = $(wildcard sql/$(EXTENSION)--*.sql)
 DOCS = README.md
 PG_CPPFLAGS = -Isrc
+PG_CFLAGS = -fvisibility=hidden
 SHLIB_LINK = -ljson-c
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))

@@ -12,15 +12,17 @@
 #include "activityfeed.h"
 #include "planner_hook.h"
 
+EXPORTS_BEGIN
 PG_MODULE_MAGIC;
+
+void _PG_init(void);
+EXPORTS_END
 
 bool setting_strict = true;
 int setting_retention = 30 * 24 * 60 * 60;
 int setting_max_document_size = 1024 * 1024;
 int setting_max_depth = 64;
 int setting_max_batch = 10000;
-
-void _PG_init(void);
 
 /*
  * A retention of nothing would store rows that are gone at once.

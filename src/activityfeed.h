@@ -5,6 +5,13 @@
 #ifndef ACTIVITYFEED_H
 #define ACTIVITYFEED_H
 
+/*
+ * The module is built with hidden visibility, so that its symbols cannot meet
+ * those of other modules.  What the server looks up stands between these.
+ */
+#define EXPORTS_BEGIN _Pragma("GCC visibility push(default)")
+#define EXPORTS_END _Pragma("GCC visibility pop")
+
 /* Longest ids, in bytes; all have at least one. */
 #define MAX_ID_LENGTH 512 /* users, apps, connections, items */
 #define MAX_APP_ACTIVITY_ID_LENGTH 2048

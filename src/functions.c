@@ -26,6 +26,7 @@
 #include "store.h"
 #include "timestamp.h"
 
+EXPORTS_BEGIN
 PG_FUNCTION_INFO_V1(activityfeed_activity_id);
 PG_FUNCTION_INFO_V1(activityfeed_upsert_activity);
 PG_FUNCTION_INFO_V1(activityfeed_upsert_activity_jsonb);
@@ -43,6 +44,7 @@ PG_FUNCTION_INFO_V1(activityfeed_history_items);
 PG_FUNCTION_INFO_V1(activityfeed_add_external_activities);
 PG_FUNCTION_INFO_V1(activityfeed_add_external_activities_jsonb);
 PG_FUNCTION_INFO_V1(activityfeed_external_activities);
+EXPORTS_END
 
 /* Where the rows of a result go. */
 typedef struct RowResult

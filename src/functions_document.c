@@ -14,6 +14,7 @@
 #include "graph_json.h"
 #include "row.h"
 
+EXPORTS_BEGIN
 PG_FUNCTION_INFO_V1(activityfeed_activity_was_created);
 PG_FUNCTION_INFO_V1(activityfeed_history_item_was_created);
 PG_FUNCTION_INFO_V1(activityfeed_graph_json);
@@ -23,6 +24,7 @@ PG_FUNCTION_INFO_V1(activityfeed_history_item_to_json);
 PG_FUNCTION_INFO_V1(activityfeed_history_item_to_jsonb);
 PG_FUNCTION_INFO_V1(activityfeed_external_activity_result_to_json);
 PG_FUNCTION_INFO_V1(activityfeed_external_activity_result_to_jsonb);
+EXPORTS_END
 
 typedef void (*DocumentWriter)(StringInfo out, const Datum *values,
 							   const bool *nulls);
