@@ -26,8 +26,8 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# PGXS of Debian's packages does not track headers.
-$(OBJS): $(wildcard src/*.h)
+# PGXS of Debian's packages does not track headers, nor those of bitcode.
+$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h)
 
 .PHONY: version
 version:

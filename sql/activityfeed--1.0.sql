@@ -42,6 +42,30 @@ COMMENT ON COLUMN activityfeed.external_activity_result.start_date_time IS
 COMMENT ON COLUMN activityfeed.external_activity_result.error IS
 'Null when stored, otherwise what was wrong; target is the path of the member within the element';
 
+CREATE TYPE activityfeed.change AS (
+	change_number bigint,
+	kind text,
+	app_id text,
+	activity_id bigint,
+	history_item_id uuid,
+	status activityfeed.status,
+	created_change_number bigint,
+	document json
+);
+COMMENT ON TYPE activityfeed.change IS
+'What a replica has to know of one row of a feed';
+COMMENT ON COLUMN activityfeed.change.change_number IS
+'Number of the row''s last change; the last one read is the next "since"';
+COMMENT ON COLUMN activityfeed.change.kind IS
+'activity, history_item, or feed: a last row that only carries the number to go on from';
+COMMENT ON COLUMN activityfeed.change.app_id IS 'The application';
+COMMENT ON COLUMN activityfeed.change.activity_id IS 'The activity, or the one that the session belongs to';
+COMMENT ON COLUMN activityfeed.change.history_item_id IS 'The session; null for an activity';
+COMMENT ON COLUMN activityfeed.change.status IS 'deleted for a tombstone';
+COMMENT ON COLUMN activityfeed.change.created_change_number IS
+'Of an activity: number with which this incarnation began; what a replica holds of it with lower numbers is gone';
+COMMENT ON COLUMN activityfeed.change.document IS 'The document; null for a tombstone';
+
 --
 -- Tables
 --
@@ -509,10 +533,33 @@ COMMENT ON FUNCTION activityfeed.was_created(activityfeed.history_item) IS
 'Whether the upsert that returned this row created it (201) or replaced it (200)';
 
 --
--- Nothing for PUBLIC. Tables, views and the sequence have no such grant to
--- begin with; functions and types do.
+-- Change feed
 --
 
+CREATE FUNCTION activityfeed.changes(user_id text, app_id text, since bigint, top int DEFAULT 100)
+RETURNS SETOF activityfeed.change
+AS 'MODULE_PATHNAME', 'activityfeed_changes'
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100;
+COMMENT ON FUNCTION activityfeed.changes(text, text, bigint, int) IS
+'What changed after number since, oldest first, deletions as tombstones; since 0 gives everything live; 55000 for a cursor that is too old or from the future';
+
+CREATE FUNCTION activityfeed.invalidate_cursors(user_id text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'activityfeed_invalidate_cursors'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION activityfeed.invalidate_cursors(text) IS
+'Refuses every cursor that was handed out so far, of one user or of all: for after a failover that lost commits or a point-in-time restore; returns the number of feeds';
+
+--
+-- Nothing for PUBLIC: what is its by default, and what default privileges of
+-- the installing role may have added.
+--
+
+REVOKE ALL ON ALL TABLES IN SCHEMA activityfeed FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA activityfeed FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA activityfeed FROM PUBLIC;
 REVOKE ALL ON TYPE activityfeed.status, activityfeed.external_activity_type,
-	activityfeed.identity_type, activityfeed.external_activity_result FROM PUBLIC;
+	activityfeed.identity_type, activityfeed.external_activity_result,
+	activityfeed.change, activityfeed.feed, activityfeed.activity,
+	activityfeed.history_item, activityfeed.external_activity,
+	activityfeed.live_activity, activityfeed.live_history_item FROM PUBLIC;

@@ -12,6 +12,9 @@
 #define EXPORTS_BEGIN _Pragma("GCC visibility push(default)")
 #define EXPORTS_END _Pragma("GCC visibility pop")
 
+/* PostgreSQL's own macro for this changed its place in 18. */
+#define NEVER_RETURNS __attribute__((noreturn))
+
 /* Longest ids, in bytes; all have at least one. */
 #define MAX_ID_LENGTH 512 /* users, apps, connections, items */
 #define MAX_APP_ACTIVITY_ID_LENGTH 2048
@@ -31,8 +34,10 @@ extern int setting_max_batch;		  /* elements */
 #endif
 #if PG_VERSION_NUM >= 170000
 #define MyLocalTransactionId() (MyProc->vxid.lxid)
+#define OldestStatusTransactionId() (TransamVariables->oldestClogXid)
 #else
 #define MyLocalTransactionId() (MyProc->lxid)
+#define OldestStatusTransactionId() (ShmemVariableCache->oldestClogXid)
 #endif
 
 #endif /* ACTIVITYFEED_H */

@@ -130,6 +130,17 @@ RememberPlace(const text *user_id, const ItemPointerData *ctid)
 }
 
 /*
+ * The number at which a feed that is made now begins: the clock's
+ * microseconds since 1970.
+ */
+int64
+ChangeClock(void)
+{
+	return GetCurrentTimestamp() +
+		   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
+/*
  * Takes "count" numbers for a user and locks the user's feed until the end of
  * the transaction.  Where there is no feed yet one is made, or, unless
  * "create", nothing happens and the result is false.
@@ -161,9 +172,7 @@ ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 		return false;
 	if (found == 0)
 	{
-		values[3] = Int64GetDatum(GetCurrentTimestamp() +
-								  (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
-									  USECS_PER_DAY);
+		values[3] = Int64GetDatum(ChangeClock());
 		found = PlanWrite(&create_feed, values, NULL, TakeStamp, &taken);
 	}
 	if (found != 1)

@@ -17,5 +17,6 @@ typedef struct ChangeStamp
 extern bool ChangeTake(Datum user_id, int count, bool create,
 					   ChangeStamp *first);
 extern ChangeStamp ChangeNext(ChangeStamp stamp);
+extern int64 ChangeClock(void);
 
 #endif /* ACTIVITYFEED_CHANGE_H */

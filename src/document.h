@@ -11,6 +11,7 @@
 #include "datatype/timestamp.h"
 #include "utils/uuid.h"
 
+#include "activityfeed.h"
 #include "json_scan.h"
 
 /* What is wrong with a document. */
@@ -134,7 +135,7 @@ extern bool DocumentOverLimit(DocumentError *error, const char *message,
 							  char *detail);
 extern bool DocumentTextTrouble(DocumentError *error, JsonTrouble trouble,
 								const char *path);
-extern void DocumentRaise(const DocumentError *error) pg_attribute_noreturn();
+extern void DocumentRaise(const DocumentError *error) NEVER_RETURNS;
 
 /* Checks of what was read; each returns false and says what is wrong. */
 extern bool DocumentCheckActivity(ActivityDocument *activity,

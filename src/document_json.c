@@ -14,6 +14,7 @@
 
 #include <json-c/json.h>
 
+#include "miscadmin.h"
 #include "utils/palloc.h"
 
 #include "activityfeed.h"
@@ -356,6 +357,9 @@ static bool
 ReadDuration(ReadState *state, const Place *place, json_object *value,
 			 HistoryItemDocument *item)
 {
+	if (json_object_is_type(value, json_type_double))
+		return DocumentWrongType(state->error, PathOf(place), "an integer",
+								 "a fraction");
 	if (!json_object_is_type(value, json_type_int))
 		return WrongType(state, place, value, "an integer");
 	item->duration = json_object_get_int64(value); /* clamped */
@@ -490,6 +494,7 @@ ReadHistoryItems(ReadState *state, const Place *place, json_object *value,
 	{
 		Place element = {place, NULL, (int) i};
 
+		CHECK_FOR_INTERRUPTS();
 		if (!ReadObject(state, &element, json_object_array_get_idx(value, i),
 						&history_item_rule, &activity->history_items[i]))
 			return false;
@@ -641,6 +646,19 @@ CheckText(JsonSlice text, DocumentError *error)
 }
 
 /*
+ * json-c fails on a text that PostgreSQL has judged only when it has no memory.
+ */
+static void
+RaiseParserError(json_tokener *tokener)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+		 errdetail("The JSON parser failed: %s.",
+				   json_tokener_error_desc(json_tokener_get_error(tokener)))));
+}
+
+/*
  * Hands a text, which CheckText has seen, to json-c.
  *
  * Surrogate pairs are decoded before: json-c up to 0.18 takes the characters
@@ -666,8 +684,7 @@ ParseText(DocumentReader *reader, JsonSlice text)
 	json_tokener_reset(reader->tokener);
 	reader->root = json_tokener_parse_ex(reader->tokener, utf8, (int) length);
 	if (reader->root == NULL)
-		elog(ERROR, "json-c refused a document: %s",
-			 json_tokener_error_desc(json_tokener_get_error(reader->tokener)));
+		RaiseParserError(reader->tokener);
 	if (decoded.data != NULL)
 		pfree(decoded.data);
 }

@@ -42,21 +42,9 @@
 	"AND " condition " " \
 	"ORDER BY a." bucket " DESC, a." number " DESC LIMIT $7"
 
-/*
- * The page of every app, merged.  The recursive term yields a last row of
- * NULL, for which the lateral page is empty.
- */
+/* The page of every app, merged. */
 #define EVERY_APP(page, number) \
-	"WITH RECURSIVE app (app_id) AS (" \
-	"(SELECT x.app_id FROM activityfeed.activity AS x " \
-	"WHERE x.user_id OPERATOR(pg_catalog.=) $1 " \
-	"ORDER BY x.app_id LIMIT 1) " \
-	"UNION ALL " \
-	"SELECT (SELECT x.app_id FROM activityfeed.activity AS x " \
-	"WHERE x.user_id OPERATOR(pg_catalog.=) $1 " \
-	"AND x.app_id OPERATOR(pg_catalog.>) app.app_id " \
-	"ORDER BY x.app_id LIMIT 1) " \
-	"FROM app WHERE app.app_id IS NOT NULL) " \
+	WITH_EVERY_APP \
 	"SELECT " ACTIVITY_COLUMNS " FROM app CROSS JOIN LATERAL (" page ") AS a " \
 	"ORDER BY a." number " DESC LIMIT $7"
 

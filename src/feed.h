@@ -13,6 +13,26 @@
 #include "plans.h"
 #include "principal.h"
 
+/* clang-format off */
+
+/*
+ * The apps of user $1 as app (app_id), by a loose scan: one probe of an index
+ * for each.  The recursive term yields a last row of NULL.
+ */
+#define WITH_EVERY_APP \
+	"WITH RECURSIVE app (app_id) AS (" \
+	"(SELECT y.app_id FROM activityfeed.activity AS y " \
+	"WHERE y.user_id OPERATOR(pg_catalog.=) $1 " \
+	"ORDER BY y.app_id LIMIT 1) " \
+	"UNION ALL " \
+	"SELECT (SELECT y.app_id FROM activityfeed.activity AS y " \
+	"WHERE y.user_id OPERATOR(pg_catalog.=) $1 " \
+	"AND y.app_id OPERATOR(pg_catalog.>) app.app_id " \
+	"ORDER BY y.app_id LIMIT 1) " \
+	"FROM app WHERE app.app_id IS NOT NULL) "
+
+/* clang-format on */
+
 /* Which part of a list. */
 typedef struct FeedPage
 {

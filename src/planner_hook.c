@@ -16,17 +16,21 @@
  * So these statements are planned with the other ways switched off.  That is
  * done here, in the planner's hook, because it is PostgreSQL that decides when
  * to plan: any invalidation, even one that arrives while an execution waits
- * for a lock, makes it plan anew.  Statements of others are not affected, with
- * one exception: the check of the foreign key from history_item, which
- * PostgreSQL makes itself and which is known by its FOR KEY SHARE.
+ * for a lock, makes it plan anew.
+ *
+ * Statements of others are not affected, not even those in functions that the
+ * planner calls to estimate one of ours (a policy's, say).  The one exception
+ * is the check of the foreign key from history_item, which PostgreSQL makes
+ * itself: it is known by its FROM ONLY .. FOR KEY SHARE.
  */
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "jit/jit.h"
 #include "nodes/pathnodes.h"
+#include "optimizer/cost.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "planner_hook.h"
@@ -37,31 +41,57 @@ static get_relation_info_hook_type next_relation_info = NULL;
 /* The statements that are prepared in this session. */
 static KeptPlan *own_plans = NULL;
 
-/* While one is planned whose rows are named by primary key. */
+/* The planner's settings that matter here, as the variables hold them. */
+typedef struct PlannerSettings
+{
+	bool sort;
+	bool seqscan;
+	bool bitmapscan;
+	bool indexscan;
+	bool tidscan;
+	bool nestloop;
+	bool incremental_sort;
+	bool jit;
+	bool unique_indexes_only; /* ours: rows are named by primary key */
+} PlannerSettings;
+
 static bool unique_indexes_only = false;
 
-static void
-SetForPlanning(const char *name, const char *value)
+/* The session's own, while a statement of ours is planned; else NULL. */
+static const PlannerSettings *outer_settings = NULL;
+
+static PlannerSettings
+GetSettings(void)
 {
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	PlannerSettings settings = {enable_sort,
+								enable_seqscan,
+								enable_bitmapscan,
+								enable_indexscan,
+								enable_tidscan,
+								enable_nestloop,
+								enable_incremental_sort,
+								jit_enabled,
+								unique_indexes_only};
+
+	return settings;
 }
 
 /*
- * Leaves the planner only the ways that are good whatever the statistics, up
- * to the end of the GUC nest level.
+ * Sets the variables, not the settings: nobody is to see them changed, and no
+ * transaction has to end well to have them back.
  */
 static void
-RestrictPlanner(void)
+PutSettings(const PlannerSettings *settings)
 {
-	SetForPlanning("enable_sort", "off");
-	SetForPlanning("enable_seqscan", "off");
-	SetForPlanning("enable_bitmapscan", "off");
-	SetForPlanning("enable_indexscan", "on");
-	SetForPlanning("enable_tidscan", "on");
-	SetForPlanning("enable_nestloop", "on");
-	SetForPlanning("enable_incremental_sort", "on");
-	SetForPlanning("jit", "off");
+	enable_sort = settings->sort;
+	enable_seqscan = settings->seqscan;
+	enable_bitmapscan = settings->bitmapscan;
+	enable_indexscan = settings->indexscan;
+	enable_tidscan = settings->tidscan;
+	enable_nestloop = settings->nestloop;
+	enable_incremental_sort = settings->incremental_sort;
+	jit_enabled = settings->jit;
+	unique_indexes_only = settings->unique_indexes_only;
 }
 
 static PlannedStmt *
@@ -87,40 +117,70 @@ FindOwnPlan(const char *query_string)
 	return plan;
 }
 
+/*
+ * Plans with other settings, and puts those back that were in force.
+ */
+static PlannedStmt *
+PlanWithSettings(const PlannerSettings *settings, const PlannerSettings *outer,
+				 Query *query, const char *query_string, int cursor_options,
+				 ParamListInfo parameters)
+{
+	const PlannerSettings in_force = GetSettings();
+	const PlannerSettings *const outer_in_force = outer_settings;
+	PlannedStmt *volatile result = NULL;
+
+	PutSettings(settings);
+	outer_settings = outer;
+	PG_TRY();
+	{
+		result = CallPlanner(query, query_string, cursor_options, parameters);
+	}
+	PG_CATCH();
+	{
+		PutSettings(&in_force);
+		outer_settings = outer_in_force;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	PutSettings(&in_force);
+	outer_settings = outer_in_force;
+	return result;
+}
+
+/*
+ * The planner's hook.  While one of ours is planned, whatever else is planned
+ * gets the session's own settings.
+ */
 static PlannedStmt *
 PlanStatement(Query *query, const char *query_string, int cursor_options,
 			  ParamListInfo parameters)
 {
 	const KeptPlan *plan = FindOwnPlan(query_string);
-	PlannedStmt *result;
-	int nest_level;
+	PlannerSettings session = outer_settings ? *outer_settings : GetSettings();
+	PlannerSettings own = {.indexscan = true,
+						   .tidscan = true,
+						   .nestloop = true,
+						   .incremental_sort = true};
 
-	if (plan == NULL)
+	if (plan == NULL && outer_settings == NULL)
 		return CallPlanner(query, query_string, cursor_options, parameters);
-	nest_level = NewGUCNestLevel();
-	RestrictPlanner();
-	unique_indexes_only = plan->by_key;
-	PG_TRY();
-	{
-		result = CallPlanner(query, query_string, cursor_options, parameters);
-	}
-	PG_FINALLY();
-	{
-		unique_indexes_only = false;
-	}
-	PG_END_TRY();
-	AtEOXact_GUC(true, nest_level);
-	return result;
+	if (plan == NULL)
+		return PlanWithSettings(&session, NULL, query, query_string,
+								cursor_options, parameters);
+	own.unique_indexes_only = plan->by_key;
+	return PlanWithSettings(&own, &session, query, query_string,
+							cursor_options, parameters);
 }
 
 /*
- * Whether a query is what a foreign key's check looks like: one table, locked
- * FOR KEY SHARE.
+ * Whether a query is what a foreign key's check looks like: one table without
+ * its children, locked FOR KEY SHARE.
  */
 static bool
 IsKeyCheck(const Query *query)
 {
 	return list_length(query->rtable) == 1 &&
+		   !linitial_node(RangeTblEntry, query->rtable)->inh &&
 		   list_length(query->rowMarks) == 1 &&
 		   linitial_node(RowMarkClause, query->rowMarks)->strength ==
 			   LCS_FORKEYSHARE;

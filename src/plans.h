@@ -11,6 +11,8 @@
 
 #include "executor/spi.h"
 
+#include "activityfeed.h"
+
 #define MAX_PLAN_PARAMETERS 16
 
 typedef struct KeptPlan
@@ -34,6 +36,6 @@ extern uint64 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls,
 					   PlanRowTaker take, void *context);
 extern uint64 PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls,
 						PlanRowTaker take, void *context);
-extern void PlanRaiseSuppressed(const char *table) pg_attribute_noreturn();
+extern void PlanRaiseSuppressed(const char *table) NEVER_RETURNS;
 
 #endif /* ACTIVITYFEED_PLANS_H */

@@ -8,6 +8,8 @@
 #include "fmgr.h"
 #include "datatype/timestamp.h"
 
+#include "activityfeed.h"
+
 /* A user and an app, as text that is 1 to MAX_ID_LENGTH bytes long. */
 typedef struct Principal
 {
@@ -25,7 +27,6 @@ extern Datum ArgumentRequired(FunctionCallInfo fcinfo, int position,
 							  const char *name);
 extern int ArgumentTop(FunctionCallInfo fcinfo, int position,
 					   const char *name);
-extern void ArgumentBadValue(const char *name, const char *rule)
-	pg_attribute_noreturn();
+extern void ArgumentBadValue(const char *name, const char *rule) NEVER_RETURNS;
 
 #endif /* ACTIVITYFEED_PRINCIPAL_H */

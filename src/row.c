@@ -64,6 +64,15 @@ static const char *const external_activity_names[] = {"connection_id",
 static const char *const external_result_names[] = {
 	"index", "id", "type", "start_date_time", "error"};
 
+static const char *const change_names[] = {"change_number",
+										   "kind",
+										   "app_id",
+										   "activity_id",
+										   "history_item_id",
+										   "status",
+										   "created_change_number",
+										   "document"};
+
 const RowShape activity_shape = {ACTIVITY_COLUMN_COUNT, activity_names};
 const RowShape history_item_shape = {HISTORY_ITEM_COLUMN_COUNT,
 									 history_item_names};
@@ -71,7 +80,11 @@ const RowShape external_activity_shape = {EXTERNAL_ACTIVITY_COLUMN_COUNT,
 										  external_activity_names};
 const RowShape external_result_shape = {EXTERNAL_RESULT_COLUMN_COUNT,
 										external_result_names};
+const RowShape change_shape = {CHANGE_COLUMN_COUNT, change_names};
 
+StaticAssertDecl(ACTIVITY_COLUMN_COUNT <= MAX_ROW_COLUMNS &&
+					 HISTORY_ITEM_COLUMN_COUNT <= MAX_ROW_COLUMNS,
+				 "a row has more columns than MAX_ROW_COLUMNS");
 StaticAssertDecl(lengthof(activity_names) == ACTIVITY_COLUMN_COUNT,
 				 "activity's columns and their names differ");
 StaticAssertDecl(lengthof(history_item_names) == HISTORY_ITEM_COLUMN_COUNT,
@@ -82,6 +95,8 @@ StaticAssertDecl(lengthof(external_activity_names) ==
 StaticAssertDecl(lengthof(external_result_names) ==
 					 EXTERNAL_RESULT_COLUMN_COUNT,
 				 "external_activity_result's columns and their names differ");
+StaticAssertDecl(lengthof(change_names) == CHANGE_COLUMN_COUNT,
+				 "change's columns and their names differ");
 
 /*
  * The position in a row type of a column, which is most probably at "hint",
@@ -103,16 +118,25 @@ FindAttribute(TupleDesc type, const char *name, int hint)
 }
 
 /*
- * The type of a column that is there in any case.
+ * The number of a column that is there in any case.
  */
-Oid
-RowAttributeType(TupleDesc type, const char *name)
+AttrNumber
+RowAttributeNumber(TupleDesc type, const char *name)
 {
 	int position = FindAttribute(type, name, 0);
 
 	if (position < 0)
 		elog(ERROR, "row type lacks column \"%s\"", name);
-	return TupleDescAttr(type, position)->atttypid;
+	return position + 1;
+}
+
+/*
+ * The type of a column that is there in any case.
+ */
+Oid
+RowAttributeType(TupleDesc type, const char *name)
+{
+	return TupleDescAttr(type, RowAttributeNumber(type, name) - 1)->atttypid;
 }
 
 /*

@@ -38,14 +38,17 @@ typedef enum ActivityColumn
 	ACTIVITY_COLUMN_COUNT
 } ActivityColumn;
 
-#define ACTIVITY_COLUMNS \
-	"a.user_id, a.id, a.app_id, a.app_activity_id, a.activity_source_host, " \
-	"a.activation_url, a.app_display_name, a.content_url, a.fallback_url, " \
-	"a.user_timezone, a.visual_elements, a.content_info, a.status, " \
-	"a.created_date_time, a.last_modified_date_time, " \
-	"a.expiration_date_time, a.change_number, a.created_change_number, " \
-	"a.history_change_number, a.history_expiration_date_time, " \
-	"a.change_bucket, a.history_bucket"
+#define ACTIVITY_COLUMNS_OF(a) \
+	a ".user_id, " a ".id, " a ".app_id, " a ".app_activity_id, " a \
+	  ".activity_source_host, " a ".activation_url, " a \
+	  ".app_display_name, " a ".content_url, " a ".fallback_url, " a \
+	  ".user_timezone, " a ".visual_elements, " a ".content_info, " a \
+	  ".status, " a ".created_date_time, " a ".last_modified_date_time, " a \
+	  ".expiration_date_time, " a ".change_number, " a \
+	  ".created_change_number, " a ".history_change_number, " a \
+	  ".history_expiration_date_time, " a ".change_bucket, " a \
+	  ".history_bucket"
+#define ACTIVITY_COLUMNS ACTIVITY_COLUMNS_OF("a")
 
 typedef enum HistoryItemColumn
 {
@@ -67,12 +70,14 @@ typedef enum HistoryItemColumn
 	HISTORY_ITEM_COLUMN_COUNT
 } HistoryItemColumn;
 
-#define HISTORY_ITEM_COLUMNS \
-	"h.user_id, h.activity_id, h.id, h.app_id, h.started_date_time, " \
-	"h.last_active_date_time, h.active_duration_seconds, " \
-	"h.active_duration_given, h.user_timezone, h.status, " \
-	"h.created_date_time, h.last_modified_date_time, " \
-	"h.expiration_date_time, h.change_number, h.change_bucket"
+#define HISTORY_ITEM_COLUMNS_OF(a) \
+	a ".user_id, " a ".activity_id, " a ".id, " a ".app_id, " a \
+	  ".started_date_time, " a ".last_active_date_time, " a \
+	  ".active_duration_seconds, " a ".active_duration_given, " a \
+	  ".user_timezone, " a ".status, " a ".created_date_time, " a \
+	  ".last_modified_date_time, " a ".expiration_date_time, " a \
+	  ".change_number, " a ".change_bucket"
+#define HISTORY_ITEM_COLUMNS HISTORY_ITEM_COLUMNS_OF("h")
 
 typedef enum ExternalActivityColumn
 {
@@ -101,6 +106,19 @@ typedef enum ExternalResultColumn
 	EXTERNAL_RESULT_COLUMN_COUNT
 } ExternalResultColumn;
 
+typedef enum ChangeColumn
+{
+	CHANGE_NUMBER,
+	CHANGE_KIND,
+	CHANGE_APP_ID,
+	CHANGE_ACTIVITY_ID,
+	CHANGE_HISTORY_ITEM_ID,
+	CHANGE_STATUS,
+	CHANGE_CREATED,
+	CHANGE_DOCUMENT,
+	CHANGE_COLUMN_COUNT
+} ChangeColumn;
+
 /* The names of a relation's columns, in the order of its enum. */
 typedef struct RowShape
 {
@@ -114,7 +132,9 @@ extern const RowShape activity_shape;
 extern const RowShape history_item_shape;
 extern const RowShape external_activity_shape;
 extern const RowShape external_result_shape;
+extern const RowShape change_shape;
 
+extern AttrNumber RowAttributeNumber(TupleDesc type, const char *name);
 extern Oid RowAttributeType(TupleDesc type, const char *name);
 extern HeapTuple RowForm(const RowShape *shape, TupleDesc expected,
 						 const Datum *values, const bool *nulls);

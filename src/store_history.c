@@ -88,7 +88,7 @@ static KeptPlan insert_item = {
  */
 static KeptPlan note_history = {
 	.sql = "UPDATE activityfeed.activity AS a SET "
-	"history_change_number = $3, "
+	"history_change_number = GREATEST(a.history_change_number, $3), "
 	"history_expiration_date_time = "
 	"GREATEST(a.history_expiration_date_time, $4), "
 	"expiration_date_time = GREATEST(a.expiration_date_time, $4) "

@@ -39,7 +39,12 @@ select_names()
 regress=$(select_names sql sql)
 isolation=$(select_names specs spec)
 tap=$(select_names t pl)
-[ -n "$regress$isolation$tap" ] || die "there is no test named ${names[*]}"
+for name in ${names[@]+"${names[@]}"}; do
+	case " $regress$isolation$tap" in
+		*" $name "*) ;;
+		*) die "there is no test named $name" ;;
+	esac
+done
 
 find_postgres
 install_packages build-essential libjson-c-dev "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libipc-run-perl

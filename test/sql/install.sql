@@ -50,9 +50,8 @@ UNION ALL
 SELECT 'relation', c.oid::regclass::text FROM pg_class c, aclexplode(c.relacl)
 WHERE relnamespace = 'activityfeed'::regnamespace AND grantee = 0
 UNION ALL
-SELECT 'type', t.oid::regtype::text FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid,
-	aclexplode(coalesce(t.typacl, acldefault('T', typowner)))
-WHERE typnamespace = 'activityfeed'::regnamespace AND grantee = 0 AND typelem = 0 AND coalesce(c.relkind, 'c') = 'c'
+SELECT 'type', t.oid::regtype::text FROM pg_type t, aclexplode(coalesce(t.typacl, acldefault('T', typowner)))
+WHERE typnamespace = 'activityfeed'::regnamespace AND grantee = 0 AND typelem = 0
 UNION ALL
 SELECT 'schema', nspname FROM pg_namespace, aclexplode(nspacl) WHERE nspname = 'activityfeed' AND grantee = 0;
 -- what pg_dump is to take along
@@ -61,6 +60,12 @@ SELECT c::regclass FROM pg_extension, unnest(extconfig) c WHERE extname = 'activ
 SELECT relname, relreplident FROM pg_class WHERE relnamespace = 'activityfeed'::regnamespace AND relkind = 'r' ORDER BY relname;
 -- the extension is bound to its schema, and leaves nothing of its own behind
 SELECT extrelocatable, extnamespace::regnamespace FROM pg_extension WHERE extname = 'activityfeed';
+DROP EXTENSION activityfeed;
+-- default privileges of the installing role give nothing to PUBLIC either
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
+CREATE EXTENSION activityfeed;
+SELECT relname FROM pg_class, aclexplode(relacl) WHERE relnamespace = 'activityfeed'::regnamespace AND grantee = 0;
+ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC;
 DROP EXTENSION activityfeed;
 SELECT count(*) AS left_behind FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass AND refobjid = 'activityfeed'::regnamespace;
 CREATE EXTENSION activityfeed;

@@ -44,3 +44,17 @@ SELECT app_activity_id, extra2, a::jsonb ? 'appActivityId' AS document FROM acti
 SELECT app_activity_id, a::jsonb ? 'appActivityId' AS document FROM upsert_activity('types2', 'app', pg_temp.doc()) a;
 ROLLBACK;
 SELECT count(*) FROM activities('types2', 'app');
+-- triggers of the user's own work as on any table: one that writes the same feed
+SELECT count(*) FROM upsert_activity('types3', 'app', pg_temp.doc('{"historyItems": [{"id": "00000000-0000-4000-8000-000000000001", "startedDateTime": "2018-02-26T20:54:04Z"}]}'));
+CREATE FUNCTION pg_temp.touch_first() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM activityfeed.touch_history_item(NEW.user_id, NEW.app_id, NEW.activity_id, pg_temp.guid(1));
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER touch_first AFTER INSERT ON history_item FOR EACH ROW WHEN (NEW.user_id = 'types3') EXECUTE FUNCTION pg_temp.touch_first();
+SELECT count(*) FROM upsert_history_item('types3', 'app', activity_id('app', '/article?12345'), pg_temp.guid(2), pg_temp.item());
+SELECT count(*) FROM upsert_activity('types3', 'app', pg_temp.doc('{"historyItems": [{"startedDateTime": "2018-02-26T20:54:04Z"}, {"startedDateTime": "2018-02-26T20:54:04Z"}]}'));
+DROP TRIGGER touch_first ON history_item;
+SELECT right(id::text, 1) = '1' AS touched_last FROM history_items('types3', 'app', activity_id('app', '/article?12345'), top => 1);
+SELECT pg_temp.invariants_hold('types3');
