@@ -57,7 +57,7 @@ typedef struct PlannerSettings
 
 static bool unique_indexes_only = false;
 
-/* The session's own, while a statement of ours is planned; else NULL. */
+/* The session's own, while others are in force; else NULL. */
 static const PlannerSettings *outer_settings = NULL;
 
 static PlannerSettings
@@ -148,31 +148,6 @@ PlanWithSettings(const PlannerSettings *settings, const PlannerSettings *outer,
 }
 
 /*
- * The planner's hook.  While one of ours is planned, whatever else is planned
- * gets the session's own settings.
- */
-static PlannedStmt *
-PlanStatement(Query *query, const char *query_string, int cursor_options,
-			  ParamListInfo parameters)
-{
-	const KeptPlan *plan = FindOwnPlan(query_string);
-	PlannerSettings session = outer_settings ? *outer_settings : GetSettings();
-	PlannerSettings own = {.indexscan = true,
-						   .tidscan = true,
-						   .nestloop = true,
-						   .incremental_sort = true};
-
-	if (plan == NULL && outer_settings == NULL)
-		return CallPlanner(query, query_string, cursor_options, parameters);
-	if (plan == NULL)
-		return PlanWithSettings(&session, NULL, query, query_string,
-								cursor_options, parameters);
-	own.unique_indexes_only = plan->by_key;
-	return PlanWithSettings(&own, &session, query, query_string,
-							cursor_options, parameters);
-}
-
-/*
  * Whether a query is what a foreign key's check looks like: one table without
  * its children, locked FOR KEY SHARE.
  */
@@ -184,6 +159,33 @@ IsKeyCheck(const Query *query)
 		   list_length(query->rowMarks) == 1 &&
 		   linitial_node(RowMarkClause, query->rowMarks)->strength ==
 			   LCS_FORKEYSHARE;
+}
+
+/*
+ * The planner's hook.  While one of ours is planned, whatever else is planned
+ * gets the session's own settings.
+ */
+static PlannedStmt *
+PlanStatement(Query *query, const char *query_string, int cursor_options,
+			  ParamListInfo parameters)
+{
+	const KeptPlan *plan = FindOwnPlan(query_string);
+	bool is_key_check = plan == NULL && IsKeyCheck(query);
+	PlannerSettings session = outer_settings ? *outer_settings : GetSettings();
+	PlannerSettings settings = session;
+
+	if (plan == NULL && !is_key_check && outer_settings == NULL)
+		return CallPlanner(query, query_string, cursor_options, parameters);
+	if (plan != NULL)
+		settings = (PlannerSettings){.indexscan = true,
+									 .tidscan = true,
+									 .nestloop = true,
+									 .incremental_sort = true,
+									 .unique_indexes_only = plan->by_key};
+	else if (is_key_check)
+		settings.unique_indexes_only = true;
+	return PlanWithSettings(&settings, &session, query, query_string,
+							cursor_options, parameters);
 }
 
 static bool
@@ -220,8 +222,7 @@ LookAtRelation(PlannerInfo *root, Oid relation, bool inhparent,
 {
 	if (next_relation_info != NULL)
 		next_relation_info(root, relation, inhparent, rel);
-	if ((unique_indexes_only || IsKeyCheck(root->parse)) &&
-		IsOwnTable(relation))
+	if (unique_indexes_only && IsOwnTable(relation))
 		HideOtherIndexes(rel);
 }
 
