@@ -42,6 +42,20 @@ COMMENT ON COLUMN activityfeed.external_activity_result.start_date_time IS
 COMMENT ON COLUMN activityfeed.external_activity_result.error IS
 'Null when stored, otherwise what was wrong; target is the path of the member within the element';
 
+CREATE TYPE activityfeed.graph_response AS (
+	status int,
+	location text,
+	body json
+);
+COMMENT ON TYPE activityfeed.graph_response IS
+'Answer to a request: what an HTTP server sends back';
+COMMENT ON COLUMN activityfeed.graph_response.status IS
+'HTTP status: 200, 201, 204, 207, 400, 404, 405, 409 or 413';
+COMMENT ON COLUMN activityfeed.graph_response.location IS
+'Location header of the answer to a PUT of an activity; null otherwise';
+COMMENT ON COLUMN activityfeed.graph_response.body IS
+'Body of the answer, an error''s too; null for 204';
+
 --
 -- Tables
 --
@@ -437,6 +451,13 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION activityfeed.graph_json(activityfeed.activity, int) IS
 'The activity as a document with up to history_top of its sessions, newest first; historyItems is there when history_top is above 0; null for null';
 
+CREATE FUNCTION activityfeed.graph_request(user_id text, app_id text, method text, target text, body text DEFAULT NULL)
+RETURNS activityfeed.graph_response
+AS 'MODULE_PATHNAME', 'activityfeed_graph_request'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION activityfeed.graph_request(text, text, text, text, text) IS
+'Answers a request of the documented HTTP surface; what its sender did wrong is an answer (400, 404, 405, 409, 413) and no error';
+
 CREATE FUNCTION activityfeed.activity_to_json(activity activityfeed.activity)
 RETURNS json
 AS 'MODULE_PATHNAME', 'activityfeed_activity_to_json'
@@ -515,4 +536,5 @@ COMMENT ON FUNCTION activityfeed.was_created(activityfeed.history_item) IS
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA activityfeed FROM PUBLIC;
 REVOKE ALL ON TYPE activityfeed.status, activityfeed.external_activity_type,
-	activityfeed.identity_type, activityfeed.external_activity_result FROM PUBLIC;
+	activityfeed.identity_type, activityfeed.external_activity_result,
+	activityfeed.graph_response FROM PUBLIC;
