@@ -62,7 +62,7 @@ AnswerDocumentError(GraphCall *call, const DocumentError *error)
 
 /*
  * Has PostgreSQL's parser judge a text.  Returns NULL for JSON, else what is
- * wrong.
+ * wrong, which may quote much of the text and is clipped.
  */
 static char *
 ParserMessage(JsonSlice text)
@@ -70,6 +70,7 @@ ParserMessage(JsonSlice text)
 	JsonLexContext *lex;
 	JsonParseErrorType error;
 	char *message;
+	size_t clipped;
 
 #if PG_VERSION_NUM >= 170000
 	lex = makeJsonLexContextCstringLen(NULL, text.start, text.end - text.start,
@@ -83,8 +84,9 @@ ParserMessage(JsonSlice text)
 	if (error == JSON_SUCCESS)
 		return NULL;
 	message = json_errdetail(error, lex);
-	return pnstrdup(
-		message, EncodingClip(message, strlen(message), MAX_PARSER_MESSAGE));
+	clipped = EncodingClip(message, strlen(message), MAX_PARSER_MESSAGE);
+	return psprintf("%.*s%s", (int) clipped, message,
+					message[clipped] == '\0' ? "" : "...");
 }
 
 /*
