@@ -134,3 +134,42 @@ FROM (SELECT substring(body ->> '@odata.nextLink' FROM 'skiptoken=(.*)') AS toke
 		('the list', 'another number', '', overlay(l.token PLACING translate(substr(l.token, 17, 1), '0123456789abcdef', '123456789abcdef0') FROM 17)), ('the list', 'another rest', '', overlay(l.token PLACING '0' FROM 25)), ('the list', 'another sum', '', overlay(l.token PLACING translate(right(l.token, 1), '0123456789abcdef', '123456789abcdef0') FROM 33))) q (target, what, path, token),
 	graph_request('options', 'app', 'GET', '/me/activities' || q.path || '?$skiptoken=' || q.token) a;
 RESET activityfeed.page_size;
+-- targets, methods and bodies at random, and good ones with errors: always an
+-- answer, and one of those that are documented
+CREATE FUNCTION pg_temp.damage(good text, piece text) RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT overlay(good PLACING CASE WHEN random() < 0.3 THEN '' ELSE piece END FROM 1 + (random() * length(good))::int FOR (random() * 3)::int)
+$$;
+CREATE FUNCTION pg_temp.any_of(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT choices[1 + floor(random() * cardinality(choices))]
+$$;
+SELECT setseed(0.25) IS NOT NULL AS seeded;
+DO $$
+DECLARE
+	method text;
+	target text;
+	body text;
+	answer activityfeed.graph_response;
+BEGIN
+	FOR n IN 1 .. 20000 LOOP
+		method := pg_temp.any_of('GET', 'GET', 'GET', 'PUT', 'DELETE', 'POST', 'PATCH');
+		target := pg_temp.any_of('/me/activities', '/me/activities/x', '/v1.0/users/options/activities/recent()', 'https://host/beta/me/activities', '/me/activities/7/historyItems/' || pg_temp.guid(1), '/me/activities/' || activityfeed.activity_id('app', 'a3') || '/historyItems', '/external/connections/c%C3%BC/items/i/addActivities')
+			|| pg_temp.any_of('', '', '?$top=3', '?$filter=lastModifiedDateTime+lt+2018-02-26T18%3a06%3a19.365Z and lastModifiedDateTime ge 2018-02-26T18:06:19+01:00', '?$expand=historyItems($filter=lastModifiedDateTime gt 2018-02-26T18:06:19Z)&$top=2', '?$skiptoken=a7fffffffffffffffffffffff00000000');
+		body := pg_temp.any_of(NULL, '', '{"appActivityId": "x", "activitySourceHost": "h", "activationUrl": "a", "visualElements": {"displayText": "\ud83d\ude00"}, "historyItems": [{"startedDateTime": "2018-02-26T18:06:19.365Z"}]}',
+			'{"activities": [{"type": "viewed", "startDateTime": "2021-04-06T18:04:31Z", "performedBy": {"type": "user", "id": "\u0041"}}, 1.5e300]}');
+		FOR damage IN 1 .. (random() * 3)::int LOOP
+			target := pg_temp.damage(target, pg_temp.any_of('%', '%C3', '%00', '/', '//', '?', '&', '=', '$', '(', ')', ' ', '+', 'ü', '#', '''', '"', '\', repeat('9', 30), '.', ':', '%2F', '😀', E'\n', 'Z', 'and'));
+			body := pg_temp.damage(body, pg_temp.any_of('{', '}', '[', ']', '"', '\', '\u0000', '\ud800', ',', ':', '1e999999', '-', 'null', E'\x01', 'ü', repeat('[', 70)));
+		END LOOP;
+		BEGIN
+			answer := activityfeed.graph_request('options', 'app', method, target, body);
+			IF answer.status IS NULL OR answer.status <> ALL ('{200,201,204,207,400,404,405,413}') OR (answer.body IS NULL) <> (answer.status = 204)
+				OR (answer.status >= 400) <> coalesce(answer.body::jsonb ? 'error', false) THEN
+				RAISE WARNING '% % %: %', method, target, body, answer;
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			RAISE WARNING '% % %: % %', method, target, body, SQLSTATE, SQLERRM;
+		END;
+	END LOOP;
+END
+$$;
+SELECT count(*) > 0 AS stored FROM activity WHERE user_id = 'options' AND app_activity_id = 'x';
