@@ -230,7 +230,7 @@ INSERT INTO request (is_strict, method, target, body, status, answer) VALUES
 SELECT * FROM pg_temp.run_requests();
 SELECT topic, count(*) AS requests, count(*) FILTER (WHERE status < 300) AS good, count(*) FILTER (WHERE status >= 400) AS refused FROM request GROUP BY topic ORDER BY min(n);
 SELECT pg_temp.invariants_hold('graph');
-SELECT connection_id, item_id, count(*) FROM external_activity WHERE connection_id = ANY ('{c,c/1}') GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT connection_id, item_id, count(*) FROM external_activity WHERE item_id IN ('i', 'i ü') GROUP BY 1, 2 ORDER BY 1, 2;
 -- members of the published answers are there in ours
 SELECT file, k AS "missing here" FROM (VALUES ('put_activity.response.json', '{}'::text[], graph_request('graph', 'app', 'GET', '/me/activities/' || activity_id('app', '/article?12345'))),
 	('get_activities.response.json', '{value,0}', graph_request('graph', 'app', 'GET', '/me/activities')),
@@ -271,8 +271,10 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA activityfeed FROM graph_user;
 REVOKE USAGE ON SCHEMA activityfeed FROM graph_user;
 DROP ROLE graph_user;
 -- nothing is left of a request that is refused: no row, no number
-SELECT count(*) AS feeds FROM graph_request('nobody', 'app', 'PUT', '/me/activities/7/historyItems/61fc8f36-919f-4b73-89d4-1cb7b159d912', :'item') a,
-	graph_request('nobody', 'app', 'PUT', '/me/activities/x', '{') b, graph_request('nobody', 'app', 'DELETE', '/me/activities/7') c, feed WHERE user_id = 'nobody';
+SELECT status FROM graph_request('nobody', 'app', 'PUT', '/me/activities/7/historyItems/61fc8f36-919f-4b73-89d4-1cb7b159d912', :'item');
+SELECT status FROM graph_request('nobody', 'app', 'PUT', '/me/activities/x', '{');
+SELECT status FROM graph_request('nobody', 'app', 'DELETE', '/me/activities/7');
+SELECT count(*) AS feeds FROM feed WHERE user_id = 'nobody';
 -- limits are the settings'
 SET activityfeed.max_document_size = 1024;
 SET activityfeed.max_batch = 1;
