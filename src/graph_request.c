@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
+#include "activityfeed.h"
 #include "encoding.h"
 #include "graph_json.h"
 #include "graph_request.h"
