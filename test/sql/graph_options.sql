@@ -152,7 +152,7 @@ DECLARE
 BEGIN
 	FOR n IN 1 .. 20000 LOOP
 		method := pg_temp.any_of('GET', 'GET', 'GET', 'PUT', 'DELETE', 'POST', 'PATCH');
-		target := pg_temp.any_of('/me/activities', '/me/activities/x', '/v1.0/users/options/activities/recent()', 'https://host/beta/me/activities', '/me/activities/7/historyItems/' || pg_temp.guid(1), '/me/activities/' || activityfeed.activity_id('app', 'a3') || '/historyItems', '/external/connections/c%C3%BC/items/i/addActivities')
+		target := pg_temp.any_of('/me/activities', '/me/activities/x', '/v1.0/users/options/activities/recent()', 'https://host/beta/me/activities', '/me/activities/7/historyItems/' || pg_temp.guid(1), '/me/activities/' || activityfeed.activity_id('app', 'a3') || '/historyItems', '/external/connections/random%C3%BC/items/random/addActivities')
 			|| pg_temp.any_of('', '', '?$top=3', '?$filter=lastModifiedDateTime+lt+2018-02-26T18%3a06%3a19.365Z and lastModifiedDateTime ge 2018-02-26T18:06:19+01:00', '?$expand=historyItems($filter=lastModifiedDateTime gt 2018-02-26T18:06:19Z)&$top=2', '?$skiptoken=a7fffffffffffffffffffffff00000000');
 		body := pg_temp.any_of(NULL, '', '{"appActivityId": "x", "activitySourceHost": "h", "activationUrl": "a", "visualElements": {"displayText": "\ud83d\ude00"}, "historyItems": [{"startedDateTime": "2018-02-26T18:06:19.365Z"}]}',
 			'{"activities": [{"type": "viewed", "startDateTime": "2021-04-06T18:04:31Z", "performedBy": {"type": "user", "id": "\u0041"}}, 1.5e300]}');
