@@ -66,6 +66,20 @@ COMMENT ON COLUMN activityfeed.change.created_change_number IS
 'Of an activity: number with which this incarnation began; what a replica holds of it with lower numbers is gone';
 COMMENT ON COLUMN activityfeed.change.document IS 'The document; null for a tombstone';
 
+CREATE TYPE activityfeed.graph_response AS (
+	status int,
+	location text,
+	body json
+);
+COMMENT ON TYPE activityfeed.graph_response IS
+'Answer to a request: what an HTTP server sends back';
+COMMENT ON COLUMN activityfeed.graph_response.status IS
+'HTTP status: 200, 201, 204, 207, 400, 404, 405, 409 or 413';
+COMMENT ON COLUMN activityfeed.graph_response.location IS
+'Location header of the answer to a PUT of an activity; null otherwise';
+COMMENT ON COLUMN activityfeed.graph_response.body IS
+'Body of the answer, an error''s too; null for 204';
+
 --
 -- Tables
 --
@@ -461,6 +475,13 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION activityfeed.graph_json(activityfeed.activity, int) IS
 'The activity as a document with up to history_top of its sessions, newest first; historyItems is there when history_top is above 0; null for null';
 
+CREATE FUNCTION activityfeed.graph_request(user_id text, app_id text, method text, target text, body text DEFAULT NULL)
+RETURNS activityfeed.graph_response
+AS 'MODULE_PATHNAME', 'activityfeed_graph_request'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION activityfeed.graph_request(text, text, text, text, text) IS
+'Answers a request of the documented HTTP surface; what its sender did wrong is an answer (400, 404, 405, 409, 413) and no error';
+
 CREATE FUNCTION activityfeed.activity_to_json(activity activityfeed.activity)
 RETURNS json
 AS 'MODULE_PATHNAME', 'activityfeed_activity_to_json'
@@ -562,4 +583,5 @@ REVOKE ALL ON TYPE activityfeed.status, activityfeed.external_activity_type,
 	activityfeed.identity_type, activityfeed.external_activity_result,
 	activityfeed.change, activityfeed.feed, activityfeed.activity,
 	activityfeed.history_item, activityfeed.external_activity,
-	activityfeed.live_activity, activityfeed.live_history_item FROM PUBLIC;
+	activityfeed.live_activity, activityfeed.live_history_item,
+	activityfeed.graph_response FROM PUBLIC;

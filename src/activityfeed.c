@@ -23,6 +23,7 @@ int setting_retention = 30 * 24 * 60 * 60;
 int setting_max_document_size = 1024 * 1024;
 int setting_max_depth = 64;
 int setting_max_batch = 10000;
+int setting_page_size = 50;
 
 /*
  * A retention of nothing would store rows that are gone at once.
@@ -60,6 +61,10 @@ DefineLimits(void)
 		"Largest number of elements in a batch or of historyItems in an activity.",
 		NULL, &setting_max_batch, 10000, 1, 1000000, PGC_SUSET, 0, NULL, NULL,
 		NULL);
+	DefineCustomIntVariable(
+		"activityfeed.page_size",
+		"Most rows that graph_request answers at once; the rest follows by nextLink.",
+		NULL, &setting_page_size, 50, 1, 1000, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 void

@@ -27,6 +27,7 @@ extern int setting_retention;		  /* seconds, or RETENTION_FOREVER */
 extern int setting_max_document_size; /* bytes */
 extern int setting_max_depth;		  /* nested objects and arrays */
 extern int setting_max_batch;		  /* elements */
+extern int setting_page_size;		  /* rows */
 
 /* What changed between PostgreSQL 15 and 18. */
 #if PG_VERSION_NUM >= 160000

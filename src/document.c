@@ -101,6 +101,38 @@ IsColor(const char *color)
 		   color[digits + 1] == '\0';
 }
 
+/*
+ * Reads a GUID in the notation of the documents: 8-4-4-4-12 hexadecimal
+ * digits in any case, without braces.
+ */
+bool
+DocumentParseGuid(const char *text, size_t length, pg_uuid_t *uuid)
+{
+	if (length != 36)
+		return false;
+	memset(uuid, 0, sizeof(*uuid));
+	for (int i = 0, digit = 0; i < 36; i++)
+	{
+		int value;
+
+		if (i == 8 || i == 13 || i == 18 || i == 23)
+		{
+			if (text[i] != '-')
+				return false;
+			continue;
+		}
+		if (text[i] >= '0' && text[i] <= '9')
+			value = text[i] - '0';
+		else if ((text[i] | 0x20) >= 'a' && (text[i] | 0x20) <= 'f')
+			value = (text[i] | 0x20) - 'a' + 10;
+		else
+			return false;
+		uuid->data[digit / 2] |= (digit % 2 == 0) ? value << 4 : value;
+		digit++;
+	}
+	return true;
+}
+
 static bool
 CheckVisualElements(const VisualElementsDocument *visual, DocumentError *error)
 {
@@ -128,12 +160,33 @@ CheckStrictlyRequired(const char *value, const char *name,
 	return true;
 }
 
+/*
+ * A request may name the activity too: then a document need not, and with
+ * strict on it must not name another one.
+ */
+static bool
+SettleAppActivityId(ActivityDocument *activity, const DocumentRules *rules,
+					DocumentError *error)
+{
+	if (rules->app_activity_id == NULL)
+		return true;
+	if (IsEmpty(activity->app_activity_id))
+		activity->app_activity_id = pstrdup(rules->app_activity_id);
+	else if (rules->strict &&
+			 strcmp(activity->app_activity_id, rules->app_activity_id) != 0)
+		return DocumentBadValue(error, "appActivityId",
+								"be the one that the request names");
+	return true;
+}
+
 bool
 DocumentCheckActivity(ActivityDocument *activity, const DocumentRules *rules,
 					  DocumentError *error)
 {
 	const char *host = activity->activity_source_host;
 
+	if (!SettleAppActivityId(activity, rules, error))
+		return false;
 	if (IsEmpty(activity->app_activity_id))
 		return DocumentMissing(error, "appActivityId",
 							   "a string that is not empty", NULL);
@@ -214,6 +267,19 @@ DocumentCheckHistoryItem(HistoryItemDocument *item, const DocumentRules *rules,
 								psprintf("%sexpirationDateTime", prefix),
 								"not be in the past");
 	return SettleDuration(item, prefix, error);
+}
+
+/*
+ * A document may name the item that the request names, and no other.
+ */
+bool
+DocumentCheckSameItem(const HistoryItemDocument *item, const pg_uuid_t *id,
+					  bool strict, DocumentError *error)
+{
+	if (!strict || !item->has_id ||
+		memcmp(item->id.data, id->data, UUID_LEN) == 0)
+		return true;
+	return DocumentBadValue(error, "id", "be the id that the request names");
 }
 
 /*

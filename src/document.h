@@ -113,7 +113,8 @@ typedef struct ExternalActivityDocument
 typedef struct DocumentRules
 {
 	bool strict;
-	TimestampTz now; /* an expiration before it is refused */
+	TimestampTz now;			 /* an expiration before it is refused */
+	const char *app_activity_id; /* the request's own; NULL: it has none */
 } DocumentRules;
 
 /* For a document that is a JSON string, which may hold the real one. */
@@ -137,6 +138,9 @@ extern bool DocumentTextTrouble(DocumentError *error, JsonTrouble trouble,
 								const char *path);
 extern void DocumentRaise(const DocumentError *error) NEVER_RETURNS;
 
+extern bool DocumentParseGuid(const char *text, size_t length,
+							  pg_uuid_t *uuid);
+
 /* Checks of what was read; each returns false and says what is wrong. */
 extern bool DocumentCheckActivity(ActivityDocument *activity,
 								  const DocumentRules *rules,
@@ -144,6 +148,9 @@ extern bool DocumentCheckActivity(ActivityDocument *activity,
 extern bool DocumentCheckHistoryItem(HistoryItemDocument *item,
 									 const DocumentRules *rules,
 									 const char *prefix, DocumentError *error);
+extern bool DocumentCheckSameItem(const HistoryItemDocument *item,
+								  const pg_uuid_t *id, bool strict,
+								  DocumentError *error);
 extern bool DocumentCheckExternalActivity(ExternalActivityDocument *activity,
 										  DocumentError *error);
 

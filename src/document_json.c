@@ -367,46 +367,14 @@ ReadDuration(ReadState *state, const Place *place, json_object *value,
 	return true;
 }
 
-/*
- * Reads a GUID in the notation of the documents: 8-4-4-4-12 hexadecimal
- * digits in any case, without braces.
- */
-static bool
-ParseGuid(const char *text, size_t length, pg_uuid_t *uuid)
-{
-	if (length != 36)
-		return false;
-	memset(uuid, 0, sizeof(*uuid));
-	for (int i = 0, digit = 0; i < 36; i++)
-	{
-		int value;
-
-		if (i == 8 || i == 13 || i == 18 || i == 23)
-		{
-			if (text[i] != '-')
-				return false;
-			continue;
-		}
-		if (text[i] >= '0' && text[i] <= '9')
-			value = text[i] - '0';
-		else if ((text[i] | 0x20) >= 'a' && (text[i] | 0x20) <= 'f')
-			value = (text[i] | 0x20) - 'a' + 10;
-		else
-			return false;
-		uuid->data[digit / 2] |= (digit % 2 == 0) ? value << 4 : value;
-		digit++;
-	}
-	return true;
-}
-
 static bool
 ReadItemId(ReadState *state, const Place *place, json_object *value,
 		   HistoryItemDocument *item)
 {
 	if (!ExpectString(state, place, value))
 		return false;
-	if (!ParseGuid(json_object_get_string(value),
-				   json_object_get_string_len(value), &item->id))
+	if (!DocumentParseGuid(json_object_get_string(value),
+						   json_object_get_string_len(value), &item->id))
 		return DocumentBadValue(
 			state->error, PathOf(place),
 			"be a GUID, such as 61fc8f36-919f-4b73-89d4-1cb7b159d912");

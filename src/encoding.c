@@ -93,6 +93,26 @@ EncodingHasCharacter(uint32 code_point)
 }
 
 /*
+ * Whether the server encoding has all characters of a text, which is valid
+ * UTF-8.
+ */
+bool
+EncodingCanHold(const char *utf8, size_t length)
+{
+	const unsigned char *p = (const unsigned char *) utf8;
+	const unsigned char *end = p + length;
+
+	if (NeedsNoConversion())
+		return true;
+	for (; p < end; p += pg_utf_mblen(p))
+	{
+		if (IS_HIGHBIT_SET(*p) && !EncodingHasCharacter(utf8_to_unicode(p)))
+			return false;
+	}
+	return true;
+}
+
+/*
  * The length of the longest part of server text that has at most "limit"
  * bytes and no broken character.
  */

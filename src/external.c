@@ -104,6 +104,31 @@ CheckEnvelope(JsonSlice document, bool strict, DocumentError *error)
 }
 
 /*
+ * Refuses a batch of too many elements.
+ */
+static bool
+CheckCount(JsonSlice array, DocumentError *error)
+{
+	JsonElements elements;
+	JsonSlice element;
+	int64 count = 0;
+
+	JsonBeginElements(array, &elements);
+	while (JsonNextElement(&elements, &element))
+	{
+		if (count++ % CHUNK_SIZE == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	if (count <= setting_max_batch)
+		return true;
+	return DocumentOverLimit(
+		error, "too many external activities",
+		psprintf("The batch has " INT64_FORMAT
+				 " elements, the limit set by activityfeed.max_batch is %d.",
+				 count, setting_max_batch));
+}
+
+/*
  * Finds the array of a batch, which is {"activities": [...]} or the array
  * itself.
  */
@@ -115,7 +140,7 @@ ExternalFindBatch(JsonSlice document, bool strict, JsonSlice *array,
 
 	*array = document;
 	if (*document.start == '[')
-		return true;
+		return CheckCount(*array, error);
 	if (*document.start != '{')
 	{
 		DocumentWrongType(error, "", "an object or an array", kind);
@@ -130,34 +155,7 @@ ExternalFindBatch(JsonSlice document, bool strict, JsonSlice *array,
 	if (*array->start != '[')
 		return DocumentWrongType(error, "activities", "an array",
 								 DocumentJsonKind(*array));
-	return true;
-}
-
-/*
- * Raises 54000 for a batch of too many elements.
- */
-static void
-CheckCount(JsonSlice array)
-{
-	JsonElements elements;
-	JsonSlice element;
-	DocumentError error;
-	int64 count = 0;
-
-	JsonBeginElements(array, &elements);
-	while (JsonNextElement(&elements, &element))
-	{
-		if (count++ % CHUNK_SIZE == 0)
-			CHECK_FOR_INTERRUPTS();
-	}
-	if (count <= setting_max_batch)
-		return;
-	DocumentOverLimit(
-		&error, "too many external activities",
-		psprintf("The batch has " INT64_FORMAT
-				 " elements, the limit set by activityfeed.max_batch is %d.",
-				 count, setting_max_batch));
-	DocumentRaise(&error);
+	return CheckCount(*array, error);
 }
 
 static Datum
@@ -322,7 +320,7 @@ LookUpLabels(Oid type_enum, Datum *labels)
 }
 
 /*
- * Stores a batch and hands a result for each element to "take", in the order
+ * Stores a batch, which ExternalFindBatch has found, and hands a result for each element to "take", in the order
  * of row.h.  type_enum is the enum type of the results.  SPI must be
  * connected.
  */
@@ -330,7 +328,8 @@ void
 ExternalAdd(const ExternalItem *item, JsonSlice array, Oid type_enum,
 			PlanRowTaker take, void *context)
 {
-	DocumentRules rules = {setting_strict, GetCurrentTimestamp()};
+	DocumentRules rules = {.strict = setting_strict,
+						   .now = GetCurrentTimestamp()};
 	DocumentReader *reader = DocumentReaderCreate(&rules);
 	Chunk *chunk = palloc0(sizeof(Chunk));
 	MemoryContext chunk_context;
@@ -338,7 +337,6 @@ ExternalAdd(const ExternalItem *item, JsonSlice array, Oid type_enum,
 	Datum labels[EXTERNAL_ACTIVITY_COMMENTED + 1];
 	JsonElements elements;
 
-	CheckCount(array);
 	LookUpLabels(type_enum, labels);
 	chunk_context = AllocSetContextCreate(
 		CurrentMemoryContext, "activityfeed batch", ALLOCSET_DEFAULT_SIZES);

@@ -90,22 +90,41 @@ static KeptPlan recent_of_every_app = {
 	.types = {PAGE_TYPES}
 };
 
+#define HISTORY_ITEM_IS_LISTED \
+	"AND ($2 IS NULL OR h.app_id OPERATOR(pg_catalog.=) $2) " \
+	"AND h.change_bucket OPERATOR(pg_catalog.<=) " \
+	"($3 OPERATOR(pg_catalog.>>) 8) " \
+	"AND h.change_number OPERATOR(pg_catalog.<) $3 " \
+	"AND h.last_modified_date_time OPERATOR(pg_catalog.>) $4 " \
+	"AND h.last_modified_date_time OPERATOR(pg_catalog.<) $5 " \
+	"AND h.expiration_date_time OPERATOR(pg_catalog.>) $6 " \
+	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status "
+
 /* $8 activity id */
 static KeptPlan history_items = {
 	.sql = "SELECT " HISTORY_ITEM_COLUMNS " FROM activityfeed.history_item AS h "
 	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
 	"AND h.activity_id OPERATOR(pg_catalog.=) $8 "
-	"AND ($2 IS NULL OR h.app_id OPERATOR(pg_catalog.=) $2) "
-	"AND h.change_bucket OPERATOR(pg_catalog.<=) "
-	"($3 OPERATOR(pg_catalog.>>) 8) "
-	"AND h.change_number OPERATOR(pg_catalog.<) $3 "
-	"AND h.last_modified_date_time OPERATOR(pg_catalog.>) $4 "
-	"AND h.last_modified_date_time OPERATOR(pg_catalog.<) $5 "
-	"AND h.expiration_date_time OPERATOR(pg_catalog.>) $6 "
-	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status "
+	HISTORY_ITEM_IS_LISTED
 	"ORDER BY h.change_bucket DESC, h.change_number DESC LIMIT $7",
 	.nparams = PAGE_PARAMETERS + 1,
 	.types = {PAGE_TYPES, INT8OID}
+};
+
+/*
+ * $8 activity ids.  The page of each comes by itself: nothing but a nested
+ * loop can do that, so rows of one activity stand together and in order.
+ */
+static KeptPlan history_of_activities = {
+	.sql = "SELECT " HISTORY_ITEM_COLUMNS " "
+	"FROM pg_catalog.unnest($8) AS i (id) CROSS JOIN LATERAL (SELECT "
+	HISTORY_ITEM_COLUMNS " FROM activityfeed.history_item AS h "
+	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND h.activity_id OPERATOR(pg_catalog.=) i.id "
+	HISTORY_ITEM_IS_LISTED
+	"ORDER BY h.change_bucket DESC, h.change_number DESC LIMIT $7) AS h",
+	.nparams = PAGE_PARAMETERS + 1,
+	.types = {PAGE_TYPES, INT8ARRAYOID}
 };
 
 /* $1 user_id, $2 app_id, $3 the time now, $4 activity id */
@@ -199,6 +218,22 @@ FeedHistoryItems(const Principal *principal, int64 activity_id,
 	SetPage(values, nulls, principal, page);
 	values[PAGE_PARAMETERS] = Int64GetDatum(activity_id);
 	(void) PlanRead(&history_items, values, nulls, take, context);
+}
+
+/*
+ * The sessions of several activities, a page of each; ids is an array of
+ * bigint.
+ */
+void
+FeedHistoryOfActivities(const Principal *principal, Datum ids,
+						const FeedPage *page, PlanRowTaker take, void *context)
+{
+	Datum values[PAGE_PARAMETERS + 1];
+	bool nulls[PAGE_PARAMETERS + 1];
+
+	SetPage(values, nulls, principal, page);
+	values[PAGE_PARAMETERS] = ids;
+	(void) PlanRead(&history_of_activities, values, nulls, take, context);
 }
 
 /*

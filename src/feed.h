@@ -49,6 +49,9 @@ extern void FeedRecent(const Principal *principal, const FeedPage *page,
 extern void FeedHistoryItems(const Principal *principal, int64 activity_id,
 							 const FeedPage *page, PlanRowTaker take,
 							 void *context);
+extern void FeedHistoryOfActivities(const Principal *principal, Datum ids,
+									const FeedPage *page, PlanRowTaker take,
+									void *context);
 extern void FeedNewestHistory(const Principal *principal, int64 activity_id,
 							  int top, PlanRowTaker take, void *context);
 extern void FeedGetActivity(const Principal *principal, int64 id,

@@ -188,7 +188,8 @@ DocumentArgument(FunctionCallInfo fcinfo, int position, const char *name,
 static DocumentRules
 CurrentRules(void)
 {
-	DocumentRules rules = {setting_strict, GetCurrentTimestamp()};
+	DocumentRules rules = {.strict = setting_strict,
+						   .now = GetCurrentTimestamp()};
 
 	return rules;
 }
@@ -304,21 +305,6 @@ HistoryItemKeyArguments(FunctionCallInfo fcinfo)
 	return key;
 }
 
-/*
- * The document may name the item that the argument names, and no other.
- */
-static void
-CheckSameItem(const HistoryItemDocument *item, const HistoryItemKey *key)
-{
-	DocumentError error;
-
-	if (!setting_strict || !item->has_id ||
-		memcmp(item->id.data, key->id.data, UUID_LEN) == 0)
-		return;
-	DocumentBadValue(&error, "id", "be the id that the request names");
-	DocumentRaise(&error);
-}
-
 static Datum
 UpsertHistoryItem(FunctionCallInfo fcinfo, bool is_jsonb)
 {
@@ -332,9 +318,9 @@ UpsertHistoryItem(FunctionCallInfo fcinfo, bool is_jsonb)
 
 	text = DocumentArgument(fcinfo, 4, "history_item", is_jsonb, false);
 	if (!DocumentReadHistoryItem(DocumentReaderCreate(&rules), text, &item,
-								 &error))
+								 &error) ||
+		!DocumentCheckSameItem(&item, &key.id, rules.strict, &error))
 		DocumentRaise(&error);
-	CheckSameItem(&item, &key);
 	ConnectSpi();
 	if (StoreUpsertHistoryItem(&key, &item, KeepRow, &result) != STORE_DONE)
 		RaiseNoActivity();

@@ -123,13 +123,10 @@ AppendInteger(StringInfo out, const char *name, Datum value, bool isnull)
 
 #define COLUMN(column) values[column], nulls[column]
 
-/*
- * Appends an activity without its closing brace.
- */
 void
-GraphJsonBeginActivity(StringInfo out, const Datum *values, const bool *nulls)
+GraphJsonActivityMembers(StringInfo out, const Datum *values,
+						 const bool *nulls)
 {
-	appendStringInfoChar(out, '{');
 	AppendId(out, "id", COLUMN(ACTIVITY_ID));
 	AppendText(out, "appActivityId", COLUMN(ACTIVITY_APP_ACTIVITY_ID));
 	AppendText(out, "activitySourceHost", COLUMN(ACTIVITY_SOURCE_HOST));
@@ -146,6 +143,16 @@ GraphJsonBeginActivity(StringInfo out, const Datum *values, const bool *nulls)
 	AppendTime(out, "expirationDateTime", COLUMN(ACTIVITY_EXPIRATION));
 }
 
+/*
+ * Appends an activity without its closing brace.
+ */
+void
+GraphJsonBeginActivity(StringInfo out, const Datum *values, const bool *nulls)
+{
+	appendStringInfoChar(out, '{');
+	GraphJsonActivityMembers(out, values, nulls);
+}
+
 void
 GraphJsonEndActivity(StringInfo out)
 {
@@ -160,9 +167,9 @@ GraphJsonActivity(StringInfo out, const Datum *values, const bool *nulls)
 }
 
 void
-GraphJsonHistoryItem(StringInfo out, const Datum *values, const bool *nulls)
+GraphJsonHistoryItemMembers(StringInfo out, const Datum *values,
+							const bool *nulls)
 {
-	appendStringInfoChar(out, '{');
 	AppendUuid(out, "id", COLUMN(HISTORY_ITEM_ID));
 	AppendTime(out, "startedDateTime", COLUMN(HISTORY_ITEM_STARTED));
 	AppendTime(out, "lastActiveDateTime", COLUMN(HISTORY_ITEM_LAST_ACTIVE));
@@ -173,6 +180,13 @@ GraphJsonHistoryItem(StringInfo out, const Datum *values, const bool *nulls)
 	AppendTime(out, "lastModifiedDateTime",
 			   COLUMN(HISTORY_ITEM_LAST_MODIFIED));
 	AppendTime(out, "expirationDateTime", COLUMN(HISTORY_ITEM_EXPIRATION));
+}
+
+void
+GraphJsonHistoryItem(StringInfo out, const Datum *values, const bool *nulls)
+{
+	appendStringInfoChar(out, '{');
+	GraphJsonHistoryItemMembers(out, values, nulls);
 	appendStringInfoChar(out, '}');
 }
 
@@ -213,8 +227,8 @@ GraphJsonExternalResult(StringInfo out, const Datum *values, const bool *nulls)
 	appendStringInfoChar(out, '}');
 }
 
-static void
-AppendString(StringInfo out, const char *name, const char *string)
+void
+GraphJsonStringMember(StringInfo out, const char *name, const char *string)
 {
 	if (BeginOrNull(out, name, string == NULL))
 		escape_json(out, string);
@@ -228,15 +242,16 @@ void
 GraphJsonError(StringInfo out, const DocumentError *error)
 {
 	appendStringInfoChar(out, '{');
-	AppendString(out, "code",
-				 error->sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED
-					 ? "RequestTooLarge"
-					 : "BadRequest");
-	AppendString(out, "message", error->detail);
-	AppendString(out, "target",
-				 error->path && error->path[0] != '\0' ? error->path : NULL);
+	GraphJsonStringMember(out, "code",
+						  error->sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED
+							  ? "RequestTooLarge"
+							  : "BadRequest");
+	GraphJsonStringMember(out, "message", error->detail);
+	GraphJsonStringMember(out, "target",
+						  error->path && error->path[0] != '\0' ? error->path
+																: NULL);
 	BeginMember(out, "details");
 	appendStringInfoString(out, "[]");
-	AppendString(out, "innerError", NULL);
+	GraphJsonStringMember(out, "innerError", NULL);
 	appendStringInfoChar(out, '}');
 }

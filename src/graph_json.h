@@ -23,6 +23,17 @@ extern void GraphJsonExternalResult(StringInfo out, const Datum *values,
 extern void GraphJsonError(StringInfo out, const DocumentError *error);
 
 /*
+ * The same without the braces, for a caller who puts annotations before or
+ * members after.
+ */
+extern void GraphJsonActivityMembers(StringInfo out, const Datum *values,
+									 const bool *nulls);
+extern void GraphJsonHistoryItemMembers(StringInfo out, const Datum *values,
+										const bool *nulls);
+extern void GraphJsonStringMember(StringInfo out, const char *name,
+								  const char *string);
+
+/*
  * An activity with its history: Begin, any number of HistoryItem, End.
  */
 extern void GraphJsonBeginActivity(StringInfo out, const Datum *values,

@@ -495,6 +495,32 @@ JsonFindTrouble(JsonSlice document, int max_depth, const char **where)
 	return JSON_FINE;
 }
 
+/*
+ * Whether a text, be it valid JSON or not, opens more containers inside of
+ * each other than max_depth: more than that a recursive parser is not given.
+ */
+bool
+JsonNestsDeeper(JsonSlice text, int max_depth)
+{
+	const char *p = text.start;
+	int depth = 0;
+
+	while (p < text.end && depth <= max_depth)
+	{
+		if (*p == '"')
+		{
+			p = SkipString(p, text.end);
+			continue;
+		}
+		if (*p == '{' || *p == '[')
+			depth++;
+		else if (*p == '}' || *p == ']')
+			depth--;
+		p++;
+	}
+	return depth > max_depth;
+}
+
 /* A container that is open at some point of a text. */
 typedef struct JsonLevel
 {

@@ -38,6 +38,7 @@ typedef enum JsonTrouble
 extern JsonSlice JsonSliceOf(const char *text, size_t length);
 extern JsonTrouble JsonFindTrouble(JsonSlice document, int max_depth,
 								   const char **where);
+extern bool JsonNestsDeeper(JsonSlice text, int max_depth);
 extern void JsonAppendPath(StringInfo path, JsonSlice document, int max_depth,
 						   const char *where);
 extern bool JsonHasSurrogates(JsonSlice document);

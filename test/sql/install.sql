@@ -16,7 +16,7 @@ SELECT attrelid::regclass AS relation, string_agg(attname || ' ' || format_type(
 		|| CASE WHEN attidentity <> '' THEN ' identity' ELSE '' END
 		|| CASE WHEN attcollation = '"C"'::regcollation THEN ' "C"' ELSE '' END, E'\n' ORDER BY attnum) AS columns
 FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-	AND attrelid = ANY ('{feed,activity,history_item,external_activity,external_activity_result}'::regclass[])
+	AND attrelid = ANY ('{feed,activity,history_item,external_activity,external_activity_result,graph_response}'::regclass[])
 GROUP BY attrelid ORDER BY attrelid::regclass::text COLLATE "C";
 SELECT relname, reloptions FROM pg_class WHERE oid = ANY ('{feed,activity,history_item}'::regclass[]) ORDER BY relname;
 SELECT indexrelid::regclass AS index, pg_get_indexdef(indexrelid) AS definition

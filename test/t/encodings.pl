@@ -159,5 +159,27 @@ is(ask('utf8', "SELECT activityfeed.activity_id('caf\xc3\xa9', '\xc3\xbcber')"),
 	unpack('Q>', sha256("caf\xc3\xa9\0\xc3\xbcber")) >> 1,
 	'and what a client computes from their bytes in UTF-8');
 
+# A request's path is percent-encoded UTF-8 whatever the server encoding; a
+# character that the server lacks is an answer, not an error.
+my %put = (
+	utf8 => [ '201', '201', '201' ],
+	latin1 => [ '201', '400', '400' ],
+	ascii => [ '201', '201', '201' ]);
+foreach my $database (sort keys %databases)
+{
+	my @statuses = map {
+		ask($database, qq{
+			SELECT status FROM activityfeed.graph_request('g', 'app', 'PUT', '/me/activities/$_',
+				'{"activitySourceHost": "example.com", "activationUrl": "app:1", "visualElements": {"displayText": "x"}}')})
+	} '%C3%A9', '%E2%82%AC', '%F0%9F%98%80';
+	is_deeply(\@statuses, $put{$database}, "paths of requests in $database");
+	is( ask($database, q{
+			SELECT id FROM activityfeed.activity WHERE user_id = 'g' ORDER BY created_date_time LIMIT 1}),
+		unpack('Q>', sha256("app\0\xc3\xa9")) >> 1, "the id is that of the UTF-8 in $database");
+	is( ask($database, q{
+			SELECT status FROM activityfeed.graph_request('g', 'app', 'GET', '/me/activities?%E2%82%AC=1')}),
+		'400', "an option's name in $database");
+}
+
 $node->stop;
 done_testing();
