@@ -35,6 +35,7 @@ typedef enum ActivityColumn
 	ACTIVITY_HISTORY_EXPIRATION,
 	ACTIVITY_CHANGE_BUCKET,
 	ACTIVITY_HISTORY_BUCKET,
+	ACTIVITY_EXPIRATION_DAY,
 	ACTIVITY_COLUMN_COUNT
 } ActivityColumn;
 
@@ -45,7 +46,7 @@ typedef enum ActivityColumn
 	"a.created_date_time, a.last_modified_date_time, " \
 	"a.expiration_date_time, a.change_number, a.created_change_number, " \
 	"a.history_change_number, a.history_expiration_date_time, " \
-	"a.change_bucket, a.history_bucket"
+	"a.change_bucket, a.history_bucket, a.expiration_day"
 
 typedef enum HistoryItemColumn
 {
@@ -64,6 +65,7 @@ typedef enum HistoryItemColumn
 	HISTORY_ITEM_EXPIRATION,
 	HISTORY_ITEM_CHANGE_NUMBER,
 	HISTORY_ITEM_CHANGE_BUCKET,
+	HISTORY_ITEM_EXPIRATION_DAY,
 	HISTORY_ITEM_COLUMN_COUNT
 } HistoryItemColumn;
 
@@ -72,7 +74,8 @@ typedef enum HistoryItemColumn
 	"h.last_active_date_time, h.active_duration_seconds, " \
 	"h.active_duration_given, h.user_timezone, h.status, " \
 	"h.created_date_time, h.last_modified_date_time, " \
-	"h.expiration_date_time, h.change_number, h.change_bucket"
+	"h.expiration_date_time, h.change_number, h.change_bucket, " \
+	"h.expiration_day"
 
 typedef enum ExternalActivityColumn
 {
