@@ -132,12 +132,14 @@ CREATE TABLE activityfeed.activity (
 	history_expiration_date_time timestamptz,
 	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number >> 8) STORED,
 	history_bucket bigint GENERATED ALWAYS AS (history_change_number >> 8) STORED,
+	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::date) STORED,
 	CONSTRAINT activity_pkey PRIMARY KEY (user_id, id)
 ) WITH (fillfactor = 80);
 
 CREATE INDEX activity_change_idx ON activityfeed.activity (user_id, app_id, change_bucket);
 CREATE INDEX activity_history_idx ON activityfeed.activity (user_id, app_id, history_bucket)
 	WHERE status = 'updated' AND history_bucket IS NOT NULL;
+CREATE INDEX activity_expiration_idx ON activityfeed.activity (expiration_day);
 
 COMMENT ON TABLE activityfeed.activity IS
 'What a user worked on, one row per user, app and appActivityId; a deleted one stays as a tombstone until it expires';
@@ -163,9 +165,11 @@ COMMENT ON COLUMN activityfeed.activity.history_change_number IS 'Change number 
 COMMENT ON COLUMN activityfeed.activity.history_expiration_date_time IS 'Latest expiration of its history items that are not deleted; null when it has none';
 COMMENT ON COLUMN activityfeed.activity.change_bucket IS 'change_number / 256, for the index';
 COMMENT ON COLUMN activityfeed.activity.history_bucket IS 'history_change_number / 256, for the index';
+COMMENT ON COLUMN activityfeed.activity.expiration_day IS 'The day in UTC of expiration_date_time, for the index';
 COMMENT ON CONSTRAINT activity_pkey ON activityfeed.activity IS 'An activity is known by its user and id';
 COMMENT ON INDEX activityfeed.activity_change_idx IS 'Listing and the change feed, newest bucket first';
 COMMENT ON INDEX activityfeed.activity_history_idx IS 'Recency: activities with history, by the bucket of the newest item';
+COMMENT ON INDEX activityfeed.activity_expiration_idx IS 'Purging: what has expired, of every user';
 
 CREATE TABLE activityfeed.history_item (
 	user_id text COLLATE "C" NOT NULL,
@@ -183,6 +187,7 @@ CREATE TABLE activityfeed.history_item (
 	expiration_date_time timestamptz NOT NULL,
 	change_number bigint NOT NULL,
 	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number >> 8) STORED,
+	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::date) STORED,
 	CONSTRAINT history_item_pkey PRIMARY KEY (user_id, activity_id, id),
 	CONSTRAINT history_item_activity_fkey FOREIGN KEY (user_id, activity_id)
 		REFERENCES activityfeed.activity (user_id, id) ON DELETE CASCADE
@@ -190,6 +195,7 @@ CREATE TABLE activityfeed.history_item (
 
 CREATE INDEX history_item_activity_change_idx ON activityfeed.history_item (user_id, activity_id, change_bucket);
 CREATE INDEX history_item_app_change_idx ON activityfeed.history_item (user_id, app_id, change_bucket);
+CREATE INDEX history_item_expiration_idx ON activityfeed.history_item (expiration_day);
 
 COMMENT ON TABLE activityfeed.history_item IS
 'Sessions in which a user was engaged in an activity; a deleted one stays as a tombstone until it expires';
@@ -208,10 +214,12 @@ COMMENT ON COLUMN activityfeed.history_item.last_modified_date_time IS 'When it 
 COMMENT ON COLUMN activityfeed.history_item.expiration_date_time IS 'From then on it counts as absent';
 COMMENT ON COLUMN activityfeed.history_item.change_number IS 'Number of the last change of this row';
 COMMENT ON COLUMN activityfeed.history_item.change_bucket IS 'change_number / 256, for the indexes';
+COMMENT ON COLUMN activityfeed.history_item.expiration_day IS 'The day in UTC of expiration_date_time, for the index';
 COMMENT ON CONSTRAINT history_item_pkey ON activityfeed.history_item IS 'A session is known by its user, activity and id';
 COMMENT ON CONSTRAINT history_item_activity_fkey ON activityfeed.history_item IS 'A session belongs to an activity';
 COMMENT ON INDEX activityfeed.history_item_activity_change_idx IS 'The sessions of one activity, newest bucket first';
 COMMENT ON INDEX activityfeed.history_item_app_change_idx IS 'The change feed: sessions of one user and app by bucket';
+COMMENT ON INDEX activityfeed.history_item_expiration_idx IS 'Purging: what has expired, of every user';
 
 CREATE TABLE activityfeed.external_activity (
 	connection_id text COLLATE "C" NOT NULL
@@ -572,13 +580,65 @@ COMMENT ON FUNCTION activityfeed.invalidate_cursors(text) IS
 'Refuses every cursor that was handed out so far, of one user or of all: for after a failover that lost commits or a point-in-time restore; returns the number of feeds';
 
 --
+-- Lifecycle
+--
+
+CREATE FUNCTION activityfeed.purge_expired(batch_size int DEFAULT 10000)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'activityfeed_purge_expired'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION activityfeed.purge_expired(int) IS
+'Removes sessions, activities and tombstones that have expired, of every user, about batch_size at most; skips users whose feeds others are writing to; returns how many rows went';
+
+-- Operators are qualified: a procedure that commits cannot have a search_path
+-- of its own.
+CREATE PROCEDURE activityfeed.purge(batch_size int DEFAULT 10000)
+LANGUAGE plpgsql AS $$
+DECLARE
+	removed bigint;
+	total bigint := 0;
+BEGIN
+	LOOP
+		removed := activityfeed.purge_expired(batch_size);
+		COMMIT;
+		EXIT WHEN removed OPERATOR(pg_catalog.=) 0;
+		total := total OPERATOR(pg_catalog.+) removed;
+		RAISE NOTICE 'purged % rows, % in total', removed, total;
+	END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE activityfeed.purge(int) IS
+'Calls purge_expired until nothing is left, with a commit and a notice for each batch';
+
+CREATE FUNCTION activityfeed.export_user(user_id text)
+RETURNS SETOF json
+AS 'MODULE_PATHNAME', 'activityfeed_export_user'
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1000;
+COMMENT ON FUNCTION activityfeed.export_user(text) IS
+'All that a user has, in every app: a document for each activity, hidden ones too, with its whole history; the app is in the annotation @activityfeed.appId; no tombstones and nothing that has expired';
+
+CREATE FUNCTION activityfeed.erase_user(user_id text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'activityfeed_erase_user'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION activityfeed.erase_user(text) IS
+'Removes every row of a user, tombstones and the feed included; returns how many rows went; a later write begins a new feed, in which older cursors are of no use';
+
+CREATE FUNCTION activityfeed.active_time(user_id text, app_id text, since timestamptz, until timestamptz, time_zone text)
+RETURNS TABLE (day date, activity_id bigint, seconds bigint)
+AS 'MODULE_PATHNAME', 'activityfeed_active_time'
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100;
+COMMENT ON FUNCTION activityfeed.active_time(text, text, timestamptz, timestamptz, text) IS
+'Whole seconds for each day of a time zone and activity in which at least one of its sessions ran, from since up to until; sessions that overlap count once, running ones not at all; days with no whole second are left out';
+
+--
 -- Nothing for PUBLIC: what is its by default, and what default privileges of
 -- the installing role may have added.
 --
 
 REVOKE ALL ON ALL TABLES IN SCHEMA activityfeed FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA activityfeed FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA activityfeed FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA activityfeed FROM PUBLIC;
 REVOKE ALL ON TYPE activityfeed.status, activityfeed.external_activity_type,
 	activityfeed.identity_type, activityfeed.external_activity_result,
 	activityfeed.change, activityfeed.feed, activityfeed.activity,

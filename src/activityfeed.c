@@ -10,6 +10,7 @@
 #include "utils/guc.h"
 
 #include "activityfeed.h"
+#include "notify.h"
 #include "planner_hook.h"
 
 EXPORTS_BEGIN
@@ -19,6 +20,7 @@ void _PG_init(void);
 EXPORTS_END
 
 bool setting_strict = true;
+bool setting_notify = false;
 int setting_retention = 30 * 24 * 60 * 60;
 int setting_max_document_size = 1024 * 1024;
 int setting_max_depth = 64;
@@ -74,6 +76,10 @@ _PG_init(void)
 		"activityfeed.strict",
 		"Requires every member that the documentation calls required, and refuses unknown ones.",
 		NULL, &setting_strict, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"activityfeed.notify",
+		"Sends a notification on channel \"activityfeed\" for each user whose feed a transaction has written to.",
+		NULL, &setting_notify, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"activityfeed.retention",
 		"How long after its last change an activity, or after its creation a history item, expires.",
@@ -82,4 +88,5 @@ _PG_init(void)
 	DefineLimits();
 	MarkGUCPrefixReserved("activityfeed");
 	PlannerHookInstall();
+	NotifyInstall();
 }

@@ -23,6 +23,7 @@
 #define RETENTION_FOREVER (-1)
 
 extern bool setting_strict;
+extern bool setting_notify;
 extern int setting_retention;		  /* seconds, or RETENTION_FOREVER */
 extern int setting_max_document_size; /* bytes */
 extern int setting_max_depth;		  /* nested objects and arrays */

@@ -24,6 +24,7 @@
 
 #include "activityfeed.h"
 #include "change.h"
+#include "notify.h"
 #include "plans.h"
 
 /* clang-format off */
@@ -178,6 +179,8 @@ ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 	if (found != 1)
 		PlanRaiseSuppressed("feed");
 	RememberPlace(user, &taken.ctid);
+	if (setting_notify)
+		NotifyChanged(user, taken.last.number);
 	first->number = taken.last.number - (count - 1);
 	first->time = taken.last.time - (count - 1);
 	return true;

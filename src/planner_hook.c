@@ -19,9 +19,10 @@
  * for a lock, makes it plan anew.
  *
  * Statements of others are not affected, not even those in functions that the
- * planner calls to estimate one of ours (a policy's, say).  The one exception
- * is the check of the foreign key from history_item, which PostgreSQL makes
- * itself: it is known by its FROM ONLY .. FOR KEY SHARE.
+ * planner calls to estimate one of ours (a policy's, say).  There are two
+ * exceptions, which PostgreSQL makes itself for the foreign key from
+ * history_item: the check, which is known by its FROM ONLY .. FOR KEY SHARE,
+ * and the cascade when an activity is removed, which is known by its text.
  */
 #include "postgres.h"
 
@@ -50,6 +51,8 @@ typedef struct PlannerSettings
 	bool indexscan;
 	bool tidscan;
 	bool nestloop;
+	bool hashjoin;
+	bool mergejoin;
 	bool incremental_sort;
 	bool jit;
 	bool unique_indexes_only; /* ours: rows are named by primary key */
@@ -63,15 +66,11 @@ static const PlannerSettings *outer_settings = NULL;
 static PlannerSettings
 GetSettings(void)
 {
-	PlannerSettings settings = {enable_sort,
-								enable_seqscan,
-								enable_bitmapscan,
-								enable_indexscan,
-								enable_tidscan,
-								enable_nestloop,
-								enable_incremental_sort,
-								jit_enabled,
-								unique_indexes_only};
+	PlannerSettings settings = {
+		enable_sort,	  enable_seqscan,	  enable_bitmapscan,
+		enable_indexscan, enable_tidscan,	  enable_nestloop,
+		enable_hashjoin,  enable_mergejoin,	  enable_incremental_sort,
+		jit_enabled,	  unique_indexes_only};
 
 	return settings;
 }
@@ -89,6 +88,8 @@ PutSettings(const PlannerSettings *settings)
 	enable_indexscan = settings->indexscan;
 	enable_tidscan = settings->tidscan;
 	enable_nestloop = settings->nestloop;
+	enable_hashjoin = settings->hashjoin;
+	enable_mergejoin = settings->mergejoin;
 	enable_incremental_sort = settings->incremental_sort;
 	jit_enabled = settings->jit;
 	unique_indexes_only = settings->unique_indexes_only;
@@ -162,6 +163,20 @@ IsKeyCheck(const Query *query)
 }
 
 /*
+ * Whether a text is that of the foreign key's cascade.  Whoever writes a
+ * statement like it gets a plan that is good enough for him, too.
+ */
+static bool
+IsCascade(const char *query_string)
+{
+	static const char cascade[] =
+		"DELETE FROM ONLY \"activityfeed\".\"history_item\" WHERE $1 ";
+
+	return query_string != NULL &&
+		   strncmp(query_string, cascade, strlen(cascade)) == 0;
+}
+
+/*
  * The planner's hook.  While one of ours is planned, whatever else is planned
  * gets the session's own settings.
  */
@@ -170,18 +185,20 @@ PlanStatement(Query *query, const char *query_string, int cursor_options,
 			  ParamListInfo parameters)
 {
 	const KeptPlan *plan = FindOwnPlan(query_string);
+	bool is_cascade = plan == NULL && IsCascade(query_string);
 	bool is_key_check = plan == NULL && IsKeyCheck(query);
 	PlannerSettings session = outer_settings ? *outer_settings : GetSettings();
 	PlannerSettings settings = session;
 
-	if (plan == NULL && !is_key_check && outer_settings == NULL)
+	if (plan == NULL && !is_cascade && !is_key_check && outer_settings == NULL)
 		return CallPlanner(query, query_string, cursor_options, parameters);
-	if (plan != NULL)
+	if (plan != NULL || is_cascade)
 		settings = (PlannerSettings){.indexscan = true,
 									 .tidscan = true,
 									 .nestloop = true,
 									 .incremental_sort = true,
-									 .unique_indexes_only = plan->by_key};
+									 .unique_indexes_only =
+										 is_cascade || plan->by_key};
 	else if (is_key_check)
 		settings.unique_indexes_only = true;
 	return PlanWithSettings(&settings, &session, query, query_string,

@@ -34,7 +34,8 @@ static const char *const activity_names[] = {"user_id",
 											 "history_change_number",
 											 "history_expiration_date_time",
 											 "change_bucket",
-											 "history_bucket"};
+											 "history_bucket",
+											 "expiration_day"};
 
 static const char *const history_item_names[] = {"user_id",
 												 "activity_id",
@@ -50,7 +51,8 @@ static const char *const history_item_names[] = {"user_id",
 												 "last_modified_date_time",
 												 "expiration_date_time",
 												 "change_number",
-												 "change_bucket"};
+												 "change_bucket",
+												 "expiration_day"};
 
 static const char *const external_activity_names[] = {"connection_id",
 													  "item_id",

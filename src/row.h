@@ -35,6 +35,7 @@ typedef enum ActivityColumn
 	ACTIVITY_HISTORY_EXPIRATION,
 	ACTIVITY_CHANGE_BUCKET,
 	ACTIVITY_HISTORY_BUCKET,
+	ACTIVITY_EXPIRATION_DAY,
 	ACTIVITY_COLUMN_COUNT
 } ActivityColumn;
 
@@ -67,6 +68,7 @@ typedef enum HistoryItemColumn
 	HISTORY_ITEM_EXPIRATION,
 	HISTORY_ITEM_CHANGE_NUMBER,
 	HISTORY_ITEM_CHANGE_BUCKET,
+	HISTORY_ITEM_EXPIRATION_DAY,
 	HISTORY_ITEM_COLUMN_COUNT
 } HistoryItemColumn;
 
@@ -76,7 +78,7 @@ typedef enum HistoryItemColumn
 	  ".active_duration_seconds, " a ".active_duration_given, " a \
 	  ".user_timezone, " a ".status, " a ".created_date_time, " a \
 	  ".last_modified_date_time, " a ".expiration_date_time, " a \
-	  ".change_number, " a ".change_bucket"
+	  ".change_number, " a ".change_bucket, " a ".expiration_day"
 #define HISTORY_ITEM_COLUMNS HISTORY_ITEM_COLUMNS_OF("h")
 
 typedef enum ExternalActivityColumn

@@ -47,6 +47,9 @@ extern StoreOutcome StoreTouchHistoryItem(const HistoryItemKey *key,
 										  TimestampTz last_active,
 										  PlanRowTaker take, void *context);
 extern StoreOutcome StoreDeleteHistoryItem(const HistoryItemKey *key);
+extern void StoreRederiveHistory(Datum user_id, int64 activity_id,
+								 TimestampTz expiration, PlanRowTaker take,
+								 void *context);
 
 /* Between store.c and store_history.c */
 extern bool StoreActivityExists(const Principal *principal, int64 id);

@@ -286,18 +286,19 @@ TakeNumber(void *context, Datum *values, bool *nulls)
 }
 
 /*
- * Makes an activity's view of its history right after an item has gone or
- * has had its expiration lowered.
+ * Makes an activity's view of its history right after items have gone, the
+ * latest of which had this expiration, or after one may have had its
+ * expiration lowered: then LATEST_TIME.
  */
-static void
-RederiveHistory(const Principal *principal, int64 activity_id,
-				TimestampTz expiration, PlanRowTaker take, void *context)
+void
+StoreRederiveHistory(Datum user_id, int64 activity_id, TimestampTz expiration,
+					 PlanRowTaker take, void *context)
 {
 	Datum values[4];
 	bool nulls[4] = {0};
 	int64 newest = 0;
 
-	values[0] = principal->user_id;
+	values[0] = user_id;
 	values[1] = Int64GetDatum(activity_id);
 	nulls[2] =
 		PlanWrite(&find_newest_item, values, NULL, TakeNumber, &newest) == 0;
@@ -326,7 +327,8 @@ NoteHistory(const Principal *principal, int64 activity_id, int64 change_number,
 	(void) PlanWrite(&note_history, values, NULL, TakeHistoryExpiration,
 					 &latest);
 	if (may_be_lowered && latest > expiration)
-		RederiveHistory(principal, activity_id, LATEST_TIME, NULL, NULL);
+		StoreRederiveHistory(principal->user_id, activity_id, LATEST_TIME,
+							 NULL, NULL);
 }
 
 /*
@@ -385,7 +387,8 @@ StoreInsertHistory(const Principal *principal, int64 activity_id,
 	values[3] = TimestampTzGetDatum(latest);
 	(void) PlanWrite(&note_history, values, NULL, take, context);
 	if (may_be_lowered)
-		RederiveHistory(principal, activity_id, LATEST_TIME, take, context);
+		StoreRederiveHistory(principal->user_id, activity_id, LATEST_TIME,
+							 take, context);
 	return STORE_DONE;
 }
 
@@ -460,6 +463,7 @@ StoreDeleteHistoryItem(const HistoryItemKey *key)
 	values[6] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
 	if (PlanWrite(&bury_item, values, NULL, TakeTime, &expiration) == 0)
 		return STORE_NOT_FOUND;
-	RederiveHistory(&key->principal, key->activity_id, expiration, NULL, NULL);
+	StoreRederiveHistory(key->principal.user_id, key->activity_id, expiration,
+						 NULL, NULL);
 	return STORE_DONE;
 }

@@ -16,9 +16,9 @@ SELECT r::json::jsonb = r::jsonb AS same, r::json FROM add_external_activities('
 SELECT json_typeof(to_json(a)->'visual_elements') AS "to_json keeps the columns" FROM activities('types', 'app') a;
 -- a row that somebody made up
 SELECT (NULL::activity)::json, graph_json(NULL::activity), was_created(NULL::activity);
-SELECT ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::activity::json;
-SELECT graph_json(ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::activity, 5)->'historyItems' AS history;
-SELECT ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::history_item::json;
+SELECT ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::activity::json;
+SELECT graph_json(ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::activity, 5)->'historyItems' AS history;
+SELECT ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::history_item::json;
 SELECT ROW(NULL, NULL, NULL, NULL, NULL)::external_activity_result::json;
 -- views show what is live, and only that
 SELECT app_activity_id, status FROM live_activity WHERE user_id = 'types';

@@ -333,7 +333,7 @@ sub check_reference
 {
 	my %functions = table_rows('Functions');
 	my @functions = query(<<'SQL');
-SELECT proname || '(' || pg_get_function_arguments(oid) || ')', pg_get_function_result(oid)
+SELECT proname || '(' || pg_get_function_arguments(oid) || ')', coalesce(pg_get_function_result(oid), 'procedure')
 FROM pg_proc WHERE pronamespace = 'activityfeed'::regnamespace
 SQL
 	my %documented = map { $_ => $functions{$_}[2] } keys %functions;
