@@ -39,17 +39,19 @@ typedef enum ActivityColumn
 	ACTIVITY_COLUMN_COUNT
 } ActivityColumn;
 
+/* clang-format off */
 #define ACTIVITY_COLUMNS_OF(a) \
-	a ".user_id, " a ".id, " a ".app_id, " a ".app_activity_id, " a \
-	  ".activity_source_host, " a ".activation_url, " a \
-	  ".app_display_name, " a ".content_url, " a ".fallback_url, " a \
-	  ".user_timezone, " a ".visual_elements, " a ".content_info, " a \
-	  ".status, " a ".created_date_time, " a ".last_modified_date_time, " a \
-	  ".expiration_date_time, " a ".change_number, " a \
-	  ".created_change_number, " a ".history_change_number, " a \
-	  ".history_expiration_date_time, " a ".change_bucket, " a \
-	  ".history_bucket"
+	a ".user_id, " a ".id, " a ".app_id, " a ".app_activity_id, " \
+	a ".activity_source_host, " a ".activation_url, " \
+	a ".app_display_name, " a ".content_url, " a ".fallback_url, " \
+	a ".user_timezone, " a ".visual_elements, " a ".content_info, " \
+	a ".status, " a ".created_date_time, " a ".last_modified_date_time, " \
+	a ".expiration_date_time, " a ".change_number, " \
+	a ".created_change_number, " a ".history_change_number, " \
+	a ".history_expiration_date_time, " a ".change_bucket, " \
+	a ".history_bucket, " a ".expiration_day"
 #define ACTIVITY_COLUMNS ACTIVITY_COLUMNS_OF("a")
+/* clang-format on */
 
 typedef enum HistoryItemColumn
 {
@@ -72,14 +74,16 @@ typedef enum HistoryItemColumn
 	HISTORY_ITEM_COLUMN_COUNT
 } HistoryItemColumn;
 
+/* clang-format off */
 #define HISTORY_ITEM_COLUMNS_OF(a) \
-	a ".user_id, " a ".activity_id, " a ".id, " a ".app_id, " a \
-	  ".started_date_time, " a ".last_active_date_time, " a \
-	  ".active_duration_seconds, " a ".active_duration_given, " a \
-	  ".user_timezone, " a ".status, " a ".created_date_time, " a \
-	  ".last_modified_date_time, " a ".expiration_date_time, " a \
-	  ".change_number, " a ".change_bucket, " a ".expiration_day"
+	a ".user_id, " a ".activity_id, " a ".id, " a ".app_id, " \
+	a ".started_date_time, " a ".last_active_date_time, " \
+	a ".active_duration_seconds, " a ".active_duration_given, " \
+	a ".user_timezone, " a ".status, " a ".created_date_time, " \
+	a ".last_modified_date_time, " a ".expiration_date_time, " \
+	a ".change_number, " a ".change_bucket, " a ".expiration_day"
 #define HISTORY_ITEM_COLUMNS HISTORY_ITEM_COLUMNS_OF("h")
+/* clang-format on */
 
 typedef enum ExternalActivityColumn
 {
