@@ -100,7 +100,7 @@ build()
 {
 	bindir=$("$PG_CONFIG" --bindir)
 	mkdir "$work/source" "$work/stage"
-	(cd "$root" && cp -R Makefile activityfeed.control README.md CHANGELOG.md LICENSE META.json sql src expected test "$work/source")
+	(cd "$root" && cp -R Makefile activityfeed.control README.md CHANGELOG.md LICENSE META.json sql src expected test examples "$work/source")
 	rm -f "$work"/source/src/*.o "$work"/source/src/*.bc
 	{
 		make -C "$work/source" -j2 PG_CONFIG="$PG_CONFIG" with_llvm=no ${CC:+CC="$CC"} &&
