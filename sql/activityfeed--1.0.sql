@@ -615,7 +615,7 @@ RETURNS SETOF json
 AS 'MODULE_PATHNAME', 'activityfeed_export_user'
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1000;
 COMMENT ON FUNCTION activityfeed.export_user(text) IS
-'All that a user has, in every app: a document for each activity, hidden ones too, with its whole history; the app is in the annotation @activityfeed.appId; no tombstones and nothing that has expired';
+'All that a user has, in every app: a document for each activity, hidden ones too, with its whole history, in several documents where it has more than 1000 sessions; the app is in the annotation @activityfeed.appId; no tombstones and nothing that has expired';
 
 CREATE FUNCTION activityfeed.erase_user(user_id text)
 RETURNS bigint

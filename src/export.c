@@ -3,8 +3,9 @@
  *		All that a user has, as documents.
  *
  * One statement reads activities and their sessions side by side, in the
- * order of indexes, and one document is in memory at a time: what grows is
- * the largest document, which is the activity with the longest history.
+ * order of indexes, and one document is in memory at a time.  A long history
+ * is spread over several documents of the same activity: so memory is bounded
+ * whatever a user has, and each document can be put back, one after the other.
  */
 #include "postgres.h"
 
@@ -43,6 +44,9 @@ static KeptPlan export_user = {
 
 /* clang-format on */
 
+/* Sessions of one document, which stays below the limits for those put in. */
+#define MAX_EXPORTED_SESSIONS 1000
+
 typedef struct Export
 {
 	ExportTaker take;
@@ -50,6 +54,7 @@ typedef struct Export
 	MemoryContext scratch;	 /* of one document */
 	StringInfoData document; /* its data is NULL between documents */
 	int64 activity_id;		 /* whose document it is */
+	int sessions;			 /* that are in it */
 } Export;
 
 static void
@@ -87,6 +92,7 @@ BeginDocument(Export *export, Datum *values, bool *nulls)
 	escape_json(document, app_id);
 	GraphJsonBeginHistory(document);
 	export->activity_id = DatumGetInt64(values[ACTIVITY_ID]);
+	export->sessions = 0;
 }
 
 /*
@@ -99,7 +105,8 @@ TakePair(void *context, Datum *values, bool *nulls)
 	int64 activity_id = DatumGetInt64(values[ACTIVITY_ID]);
 	MemoryContext old_context;
 
-	if (export->activity_id != activity_id)
+	if (export->activity_id != activity_id ||
+		export->sessions == MAX_EXPORTED_SESSIONS)
 		FinishDocument(export);
 	old_context = MemoryContextSwitchTo(export->scratch);
 	if (export->document.data == NULL)
@@ -107,13 +114,16 @@ TakePair(void *context, Datum *values, bool *nulls)
 	values += ACTIVITY_COLUMN_COUNT;
 	nulls += ACTIVITY_COLUMN_COUNT;
 	if (!nulls[HISTORY_ITEM_ID])
+	{
 		GraphJsonNextHistoryItem(&export->document, values, nulls);
+		export->sessions++;
+	}
 	MemoryContextSwitchTo(old_context);
 }
 
 /*
  * Hands over a document for each activity that has not expired, in every app,
- * hidden ones too.
+ * hidden ones too, and more than one for a long history.
  */
 void
 ExportUser(Datum user_id, ExportTaker take, void *context)

@@ -83,3 +83,17 @@ SELECT invalidate_cursors('changes nobody');
 SELECT invalidate_cursors() = (SELECT count(*) FROM feed) AS every_feed;
 SELECT pg_temp.attempt($$SELECT activityfeed.invalidate_cursors('')$$);
 SELECT pg_temp.invariants_hold('changes');
+-- cursors of a feed that was erased are refused by the one that is made after it; so are those from before a purge
+SELECT change_number AS before FROM feed WHERE user_id = 'changes' \gset
+SELECT erase_user('changes') > 0 AS erased;
+SELECT left(pg_temp.verdict(:before), 5) AS verdict;
+SELECT count(*) FROM upsert_activity('changes', 'app', pg_temp.doc('{"historyItems": [{"id": "00000000-0000-4000-8000-000000000001", "startedDateTime": "2018-02-26T20:54:04Z"}]}'));
+SELECT left(pg_temp.verdict(:before), 5) AS verdict;
+SELECT delete_history_item('changes', 'app', activity_id('app', '/article?12345'), pg_temp.guid(1));
+SELECT * FROM pg_temp.show(1);
+UPDATE history_item SET expiration_date_time = clock_timestamp() WHERE user_id = 'changes';
+SELECT * FROM pg_temp.show(1);
+SELECT purge_expired() > 0 AS purged;
+SELECT left(pg_temp.verdict(pg_temp.first() + 1), 5) AS before_it, left(pg_temp.verdict(pg_temp.first() + 2), 5) AS from_it;
+SELECT * FROM pg_temp.show(0);
+SELECT count(*) FROM pg_temp.show(2);
