@@ -207,21 +207,31 @@ PutChange(ChangeSort *changes, const Datum *values, const bool *nulls)
 	changes->count++;
 }
 
+typedef void (*DocumentWriter)(StringInfo out, const Datum *values,
+							   const bool *nulls);
+
 /*
- * Says what has become of a row: its status and its document, which is null
- * for what was deleted or has expired.
+ * Sets a change's document, unless the row was deleted or has expired: then
+ * it is null, and the status says deleted.
  */
 static void
-DescribeChange(const ChangeSort *changes, Datum *change, bool *change_nulls,
-			   Datum status, Datum expiration, StringInfo document)
+SetDocument(const ChangeSort *changes, Datum *change, bool *change_nulls,
+			Datum expiration, DocumentWriter write, const Datum *values,
+			const bool *nulls)
 {
-	bool is_gone = status == changes->deleted ||
-				   DatumGetTimestampTz(expiration) <= changes->now;
+	StringInfoData document;
 
-	change[CHANGE_STATUS] = is_gone ? changes->deleted : status;
-	change_nulls[CHANGE_DOCUMENT] = is_gone;
-	change[CHANGE_DOCUMENT] = PointerGetDatum(
-		cstring_to_text_with_len(document->data, document->len));
+	if (change[CHANGE_STATUS] == changes->deleted ||
+		DatumGetTimestampTz(expiration) <= changes->now)
+	{
+		change[CHANGE_STATUS] = changes->deleted;
+		change_nulls[CHANGE_DOCUMENT] = true;
+		return;
+	}
+	initStringInfo(&document);
+	write(&document, values, nulls);
+	change[CHANGE_DOCUMENT] =
+		PointerGetDatum(cstring_to_text_with_len(document.data, document.len));
 }
 
 static void
@@ -229,7 +239,6 @@ TakeActivity(void *context, Datum *values, bool *nulls)
 {
 	Datum change[CHANGE_COLUMN_COUNT] = {0};
 	bool change_nulls[CHANGE_COLUMN_COUNT] = {0};
-	StringInfoData document;
 
 	change[CHANGE_NUMBER] = values[ACTIVITY_CHANGE_NUMBER];
 	change[CHANGE_KIND] = CStringGetTextDatum("activity");
@@ -237,10 +246,9 @@ TakeActivity(void *context, Datum *values, bool *nulls)
 	change[CHANGE_ACTIVITY_ID] = values[ACTIVITY_ID];
 	change_nulls[CHANGE_HISTORY_ITEM_ID] = true;
 	change[CHANGE_CREATED] = values[ACTIVITY_CREATED_CHANGE_NUMBER];
-	initStringInfo(&document);
-	GraphJsonActivity(&document, values, nulls);
-	DescribeChange(context, change, change_nulls, values[ACTIVITY_STATUS],
-				   values[ACTIVITY_EXPIRATION], &document);
+	change[CHANGE_STATUS] = values[ACTIVITY_STATUS];
+	SetDocument(context, change, change_nulls, values[ACTIVITY_EXPIRATION],
+				GraphJsonActivity, values, nulls);
 	PutChange(context, change, change_nulls);
 }
 
@@ -249,7 +257,6 @@ TakeHistoryItem(void *context, Datum *values, bool *nulls)
 {
 	Datum change[CHANGE_COLUMN_COUNT] = {0};
 	bool change_nulls[CHANGE_COLUMN_COUNT] = {0};
-	StringInfoData document;
 
 	change[CHANGE_NUMBER] = values[HISTORY_ITEM_CHANGE_NUMBER];
 	change[CHANGE_KIND] = CStringGetTextDatum("history_item");
@@ -257,10 +264,9 @@ TakeHistoryItem(void *context, Datum *values, bool *nulls)
 	change[CHANGE_ACTIVITY_ID] = values[HISTORY_ITEM_ACTIVITY_ID];
 	change[CHANGE_HISTORY_ITEM_ID] = values[HISTORY_ITEM_ID];
 	change_nulls[CHANGE_CREATED] = true;
-	initStringInfo(&document);
-	GraphJsonHistoryItem(&document, values, nulls);
-	DescribeChange(context, change, change_nulls, values[HISTORY_ITEM_STATUS],
-				   values[HISTORY_ITEM_EXPIRATION], &document);
+	change[CHANGE_STATUS] = values[HISTORY_ITEM_STATUS];
+	SetDocument(context, change, change_nulls, values[HISTORY_ITEM_EXPIRATION],
+				GraphJsonHistoryItem, values, nulls);
 	PutChange(context, change, change_nulls);
 }
 

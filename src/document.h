@@ -134,6 +134,7 @@ extern bool DocumentBadValue(DocumentError *error, const char *path,
 							 const char *rule);
 extern bool DocumentOverLimit(DocumentError *error, const char *message,
 							  char *detail);
+extern bool DocumentTooLarge(DocumentError *error, size_t size);
 extern bool DocumentTextTrouble(DocumentError *error, JsonTrouble trouble,
 								const char *path);
 extern void DocumentRaise(const DocumentError *error) NEVER_RETURNS;

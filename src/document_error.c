@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "activityfeed.h"
 #include "document.h"
 #include "encoding.h"
 
@@ -92,6 +93,19 @@ DocumentOverLimit(DocumentError *error, const char *message, char *detail)
 	error->detail = detail;
 	error->hint = NULL;
 	return false;
+}
+
+/*
+ * A document, or an element of a batch, of "size" bytes is over the limit.
+ */
+bool
+DocumentTooLarge(DocumentError *error, size_t size)
+{
+	return DocumentOverLimit(
+		error, "document is too large",
+		psprintf(
+			"The document has %zu bytes, the limit set by activityfeed.max_document_size is %d.",
+			size, setting_max_document_size));
 }
 
 /*

@@ -666,11 +666,7 @@ ParseTree(DocumentReader *reader, JsonSlice text, DocumentError *error)
 	size_t length = text.end - text.start;
 
 	if (length > setting_max_document_size)
-		return DocumentOverLimit(
-			error, "document is too large",
-			psprintf(
-				"The document has %zu bytes, the limit set by activityfeed.max_document_size is %d.",
-				length, setting_max_document_size));
+		return DocumentTooLarge(error, length);
 	if (!CheckIsObject(text, error) || !CheckText(text, error))
 		return false;
 	ParseText(reader, text);

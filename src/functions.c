@@ -154,11 +154,7 @@ CheckDocumentSize(Size size)
 
 	if (size <= setting_max_document_size)
 		return;
-	DocumentOverLimit(
-		&error, "document is too large",
-		psprintf(
-			"The document has %zu bytes, the limit set by activityfeed.max_document_size is %d.",
-			size, setting_max_document_size));
+	DocumentTooLarge(&error, size);
 	DocumentRaise(&error);
 }
 
