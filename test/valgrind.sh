@@ -18,8 +18,7 @@ trap clean_up EXIT
 [ "${1:-}" != --keep ] || { trap stop_cluster EXIT; say "working in $work"; }
 COPT="-g ${COPT:-}" build
 start_cluster
-stop_cluster_cleanly() { as_user "$bindir/pg_ctl" -D "$work/data" -m fast -w stop > /dev/null; }
-stop_cluster_cleanly
+as_user "$bindir/pg_ctl" -D "$work/data" -m fast -w stop > /dev/null
 echo "track_functions = all" | as_user tee -a "$work/data/postgresql.conf" > /dev/null
 
 as_user valgrind --quiet --trace-children=yes --leak-check=full --show-leak-kinds=definite \
@@ -29,12 +28,14 @@ as_user valgrind --quiet --trace-children=yes --leak-check=full --show-leak-kind
 	< "$root/test/include/valgrind.sql" > "$work/single.out" 2> "$work/single.err" ||
 	{ tail -n 20 "$work/single.err" >&2; die "the server did not end well"; }
 
-# A report is a block of lines; an empty one ends it.
+# A report is a block of lines; an empty one ends it.  Frames of the module
+# are told by its files, where there is debugging information, or its own.
+files=$(cd "$root/src" && printf '%s\n' *.c | sed 's/\./\\\\./' | paste -sd '|')
 reports=$(cat "$work"/valgrind.*.log | sed 's/^==[0-9]*== \{0,1\}//' |
-	awk -v RS= '/activityfeed\.so|libjson-c|\((activityfeed|[a-z_]+)\.c:[0-9]+\)/ && /activityfeed|json-c/ { print; print "" }')
+	awk -v RS= -v ours="activityfeed\\\\.so|libjson-c|\\\\(($files):[0-9]+\\\\)" '$0 ~ ours { print; print "" }')
 
-start_again() { as_user "$bindir/pg_ctl" -D "$work/data" -l "$work/server.log" -w start > /dev/null; }
-start_again
+# What was called is told by the server's statistics.
+as_user "$bindir/pg_ctl" -D "$work/data" -l "$work/server.log" -w start > /dev/null
 query() { "$bindir/psql" -X -At -c "$1"; }
 missing=$(query "SELECT p.oid::regprocedure FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
 	LEFT JOIN pg_stat_user_functions s ON s.funcid = p.oid
@@ -46,6 +47,6 @@ errors=$(grep -c 'ERROR:' "$work/single.err" || true)
 [ -z "$reports" ] || { printf '%s\n' "$reports"; die "valgrind found errors"; }
 [ -z "$missing" ] || die "these were not called, or never returned:
 $missing"
-[ "$errors" -ge 20 ] || die "only $errors calls failed: the bad input is not there"
+[ "$errors" -ge 15 ] || die "only $errors calls failed: the bad input is not there"
 ! grep -E 'XX000|PANIC|TRAP' "$work/single.err" || die "an internal error"
 echo "valgrind: $count functions, $errors calls that failed, no error"
