@@ -50,6 +50,7 @@ activityfeed_invalidate_cursors(PG_FUNCTION_ARGS)
 						: ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
 	uint64 feeds;
 
+	RefuseReadOnly(fcinfo);
 	SPI_connect();
 	feeds = ChangesInvalidateCursors(user_id, every_user);
 	SPI_finish();

@@ -18,6 +18,7 @@ typedef struct Principal
 	bool every_app; /* app_id is NULL; in reads only */
 } Principal;
 
+extern void RefuseReadOnly(FunctionCallInfo fcinfo);
 extern Principal PrincipalForWrite(FunctionCallInfo fcinfo);
 extern Principal PrincipalForRead(FunctionCallInfo fcinfo);
 
