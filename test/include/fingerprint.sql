@@ -26,11 +26,12 @@ SELECT classid, objid, pg_temp.name(classid, objid, 0) AS name FROM member
 UNION SELECT 'pg_namespace'::regclass, oid, 'schema ' || nspname FROM pg_namespace WHERE nspname = 'activityfeed'
 UNION SELECT 'pg_extension'::regclass, oid, 'extension' FROM extension;
 
-CREATE FUNCTION pg_temp.acl(acl aclitem[]) RETURNS text LANGUAGE sql AS $$
-	SELECT coalesce(string_agg(a::text, ' ' ORDER BY a::text), 'none') FROM unnest(acl) a
+-- Privileges; none at all stand for those that the kind of object has by default.
+CREATE FUNCTION pg_temp.acl(acl aclitem[], kind text, owner oid) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(a::text, ' ' ORDER BY a::text), 'nobody') FROM unnest(coalesce(acl, acldefault(kind::"char", owner))) a
 $$;
 
-SELECT line FROM (
+SELECT regexp_replace(line, E'\\s+', ' ', 'g') FROM (
 	SELECT format('%s is there, %s', name, coalesce((SELECT string_agg(concat_ws(' ', d.deptype, pg_temp.name(d.refclassid, d.refobjid, d.refobjsubid)), '; '
 			ORDER BY d.deptype, pg_temp.name(d.refclassid, d.refobjid, d.refobjsubid) COLLATE "C") FROM pg_depend d
 		WHERE d.classid = m.classid AND d.objid = m.objid), 'for itself')) AS line FROM member m
@@ -38,27 +39,30 @@ SELECT line FROM (
 	SELECT format('%s: column %s is %s', name, d.objsubid, d.description) FROM member m
 		JOIN pg_description d ON d.classoid = m.classid AND d.objoid = m.objid
 	UNION ALL
-	-- privileges, those of the installation too, which pg_dump compares with
-	SELECT format('%s: %s: initially %s', name, p.objsubid, pg_temp.acl(p.initprivs)) FROM member m
+	-- the privileges that pg_dump compares with, unless they are a table's default
+	SELECT format('%s: %s: initially %s', name, p.objsubid, pg_temp.acl(p.initprivs, NULL, NULL)) FROM member m
 		JOIN pg_init_privs p ON p.classoid = m.classid AND p.objoid = m.objid
+		LEFT JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
+	WHERE p.objsubid <> 0 OR pg_temp.acl(p.initprivs, NULL, NULL) IS DISTINCT FROM
+		pg_temp.acl(NULL, CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END, c.relowner)
 	UNION ALL
 	SELECT format('extension: %s, %s, relocatable %s, owner %s', extnamespace::regnamespace, (SELECT string_agg(format('%s where %s',
 			c.config::regclass, quote_literal(extcondition[c.n])), ', ' ORDER BY c.config::regclass::text COLLATE "C")
 		FROM unnest(extconfig) WITH ORDINALITY c (config, n)), extrelocatable, extowner::regrole)
 	FROM pg_extension WHERE extname = 'activityfeed'
 	UNION ALL
-	SELECT format('%s: owner %s, acl %s', name, n.nspowner::regrole, pg_temp.acl(n.nspacl)) FROM member m
+	SELECT format('%s: owner %s, acl %s', name, n.nspowner::regrole, pg_temp.acl(n.nspacl, 'n', n.nspowner)) FROM member m
 		JOIN pg_namespace n ON m.classid = 'pg_namespace'::regclass AND n.oid = m.objid
 	UNION ALL
 	SELECT format('%s: %s owner %s, acl %s, %s, row security %s %s, identity %s, persistence %s, access %s', name, c.relkind,
-		c.relowner::regrole, pg_temp.acl(c.relacl), c.reloptions, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relpersistence,
+		c.relowner::regrole, pg_temp.acl(c.relacl, CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END, c.relowner), c.reloptions, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relpersistence,
 		(SELECT amname FROM pg_am WHERE oid = c.relam)) FROM member m
 		JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
 	UNION ALL
 	SELECT format('%s: column %s %s %s, collation %s, not null %s, generated %s, identity %s, storage %s, compression %s, statistics %s, default %s, acl %s, %s',
 		name, row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum), a.attname, format_type(a.atttypid, a.atttypmod),
 		CASE WHEN a.attcollation <> 0 THEN a.attcollation::regcollation END, a.attnotnull, a.attgenerated, a.attidentity, a.attstorage,
-		a.attcompression, nullif(a.attstattarget, -1), pg_get_expr(d.adbin, d.adrelid), pg_temp.acl(a.attacl),
+		a.attcompression, nullif(a.attstattarget, -1), pg_get_expr(d.adbin, d.adrelid), pg_temp.acl(a.attacl, 'c', 10),
 		-- a server may keep a version of its own there
 		(SELECT string_agg(o, ' ' ORDER BY o) FROM unnest(a.attoptions) o WHERE o NOT LIKE 'pg\_attver=%')) FROM member m
 		JOIN pg_attribute a ON m.classid = 'pg_class'::regclass AND a.attrelid = m.objid AND a.attnum > 0 AND NOT a.attisdropped
@@ -86,10 +90,10 @@ SELECT line FROM (
 	FROM pg_policy p JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = p.polrelid
 	UNION ALL
 	SELECT format('%s: %s owner %s, acl %s, support %s, cost %s, rows %s', name, CASE WHEN p.prokind IN ('f', 'p') THEN pg_get_functiondef(p.oid) END,
-		p.proowner::regrole, pg_temp.acl(p.proacl), p.prosupport, p.procost, p.prorows) FROM member m
+		p.proowner::regrole, pg_temp.acl(p.proacl, 'f', p.proowner), p.prosupport, p.procost, p.prorows) FROM member m
 		JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
 	UNION ALL
-	SELECT format('%s: %s %s owner %s, acl %s, labels %s', name, t.typtype, t.typcategory, t.typowner::regrole, pg_temp.acl(t.typacl),
+	SELECT format('%s: %s %s owner %s, acl %s, labels %s', name, t.typtype, t.typcategory, t.typowner::regrole, pg_temp.acl(t.typacl, 'T', t.typowner),
 		(SELECT string_agg(enumlabel, ', ' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid)) FROM member m
 		JOIN pg_type t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
 	UNION ALL

@@ -35,10 +35,10 @@ sub start_server
 # document(key, sessions): the smallest activity, with sessions to deep-insert.
 sub create_document
 {
-	my ($node) = @_;
+	my ($node, $database) = @_;
 
 	$node->safe_psql(
-		'postgres', q{
+		$database // 'postgres', q{
 		CREATE FUNCTION document(key text, sessions json DEFAULT NULL)
 		RETURNS json LANGUAGE sql STABLE AS $$
 			SELECT json_build_object('appActivityId', key,

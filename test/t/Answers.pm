@@ -16,6 +16,7 @@ our @EXPORT = qw(fill_feeds fill_script create_helpers answers answers_script sp
 
 # Names for what is in the feeds below.
 my $helpers = q{
+	SET check_function_bodies = off;
 	CREATE OR REPLACE FUNCTION item(n int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT lpad(n::text, 32, '0')::uuid $$;
 	CREATE OR REPLACE FUNCTION id(n int) RETURNS bigint LANGUAGE sql IMMUTABLE AS
 		$$ SELECT activityfeed.activity_id('app ' || n % 2, 'activity ' || n) $$;
