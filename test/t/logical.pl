@@ -9,6 +9,7 @@ use lib $FindBin::RealBin;
 
 use ActivityFeedTest;
 use Answers;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $publisher = start_server('publisher', undef, allows_streaming => 'logical');
@@ -21,15 +22,22 @@ is($publisher->safe_psql('postgres', q{
 	SELECT c.oid::regclass FROM pg_class c LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
 	WHERE relkind = 'r' AND relnamespace = 'activityfeed'::regnamespace AND (relreplident <> 'd' OR i.indrelid IS NULL)}),
 	'', 'every table has a primary key, which is its replica identity');
-is($tables, 'activityfeed.activity, activityfeed.external_activity, activityfeed.feed, activityfeed.history_item', 'these are the tables');
+
+# As the README says.
+my $readme = slurp_file("$FindBin::RealBin/../../README.md");
+my ($publish) = $readme =~ /^(CREATE PUBLICATION feeds .*?;)$/m;
+my ($take_over) = $readme =~ /^(SELECT setval\(.*?;)$/m;
 
 create_document($publisher);
 create_helpers($_) for $publisher, $subscriber;
 
 # Half of it is there before, and comes with the first copy.
-$publisher->safe_psql('postgres', fill_script() . "CREATE PUBLICATION feeds FOR TABLE $tables");
+$publisher->safe_psql('postgres', fill_script() . $publish);
 $subscriber->safe_psql('postgres', 'CREATE SUBSCRIPTION feeds CONNECTION ' . q{'} . $publisher->connstr . q{ dbname=postgres'} . ' PUBLICATION feeds');
 $subscriber->wait_for_subscription_sync($publisher, 'feeds');
+is($publisher->safe_psql('postgres', q{
+	SELECT string_agg(schemaname || '.' || tablename, ', ' ORDER BY tablename) FROM pg_publication_tables WHERE pubname = 'feeds'}),
+	$tables, 'every table is published');
 same_answers(answers($subscriber), answers($publisher), 'the first copy answers as the original');
 
 # Waits until the other node has all, and compares.
@@ -70,11 +78,11 @@ is($subscriber->safe_psql('postgres', q{SELECT (SELECT count(*) FROM activityfee
 
 # The subscriber takes over.  A sequence is not replicated.
 $publisher->stop;
-$subscriber->safe_psql('postgres', q{
+$subscriber->safe_psql('postgres', qq{
 	ALTER SUBSCRIPTION feeds DISABLE;
 	ALTER SUBSCRIPTION feeds SET (slot_name = NONE);
 	DROP SUBSCRIPTION feeds;
-	SELECT setval('activityfeed.external_activity_id_seq', (SELECT max(id) FROM activityfeed.external_activity))});
+	$take_over});
 create_document($subscriber);
 $subscriber->safe_psql('postgres', fill_script());
 is(broken_feeds($subscriber), '', 'it can be written to when it takes over');
