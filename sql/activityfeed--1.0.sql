@@ -3,6 +3,23 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION activityfeed" to load this file. \quit
 
+--
+-- The schema is made here, so that it belongs to the extension and goes with
+-- it.  One that is there already may be somebody else's, who could then put
+-- into it what he likes: it is not taken over.
+--
+DO $$
+BEGIN
+	IF pg_catalog.to_regnamespace('activityfeed') IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'duplicate_schema',
+			MESSAGE = 'schema "activityfeed" already exists',
+			DETAIL = 'The extension makes this schema and shares it with nobody.',
+			HINT = 'Drop the schema, or give it another name.',
+			SCHEMA = 'activityfeed';
+	END IF;
+END
+$$;
+CREATE SCHEMA activityfeed;
 COMMENT ON SCHEMA activityfeed IS
 'Per-user activity feed in the resource model of Microsoft Graph user activities';
 

@@ -32,6 +32,8 @@ RequestArguments(FunctionCallInfo fcinfo)
 		TextDatumGetCString(ArgumentRequired(fcinfo, 2, "method"));
 	request.target =
 		TextDatumGetCString(ArgumentRequired(fcinfo, 3, "target"));
+	if (pg_strcasecmp(request.method, "POST") == 0)
+		RefuseReadOnly(fcinfo);
 	request.principal = GraphMethodWritesFeed(request.method)
 							? PrincipalForWrite(fcinfo)
 							: PrincipalForRead(fcinfo);

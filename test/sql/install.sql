@@ -71,6 +71,6 @@ CREATE EXTENSION activityfeed;
 SELECT relname FROM pg_class, aclexplode(relacl) WHERE relnamespace = 'activityfeed'::regnamespace AND grantee = 0;
 ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC;
 DROP EXTENSION activityfeed;
-SELECT count(*) AS left_behind FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass AND refobjid = 'activityfeed'::regnamespace;
+SELECT to_regnamespace('activityfeed') IS NULL AS schema_is_gone;
 CREATE EXTENSION activityfeed;
 SELECT id IS NOT NULL AS works_again FROM upsert_activity('install', 'app', pg_temp.doc());

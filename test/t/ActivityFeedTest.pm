@@ -6,20 +6,25 @@ package ActivityFeedTest;
 use strict;
 use warnings;
 
+use Cwd qw(realpath);
 use Exporter 'import';
+use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(start_server create_document create_wrong_history
-  open_session process_status);
+  broken_feeds fingerprint fingerprint_difference open_session process_status);
 
-# A running server with the extension in database postgres.
+my $include = realpath(dirname(__FILE__) . '/../include');
+
+# A running server with the extension in database postgres.  What follows the
+# configuration goes to PostgreSQL::Test::Cluster's init().
 sub start_server
 {
-	my ($name, $configuration) = @_;
+	my ($name, $configuration, %init) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init;
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], %init);
 	$node->append_conf('postgresql.conf', $configuration)
 	  if defined $configuration;
 	$node->start;
@@ -30,10 +35,10 @@ sub start_server
 # document(key, sessions): the smallest activity, with sessions to deep-insert.
 sub create_document
 {
-	my ($node) = @_;
+	my ($node, $database) = @_;
 
 	$node->safe_psql(
-		'postgres', q{
+		$database // 'postgres', q{
 		CREATE FUNCTION document(key text, sessions json DEFAULT NULL)
 		RETURNS json LANGUAGE sql STABLE AS $$
 			SELECT json_build_object('appActivityId', key,
@@ -69,6 +74,37 @@ sub create_wrong_history
 			OR a.expiration_date_time < h.latest
 			OR (a.status = 'deleted' AND h.newest IS NOT NULL)});
 	return;
+}
+
+# The users in whose feeds something is not as the store promises: none.
+sub broken_feeds
+{
+	my ($node, $database) = @_;
+
+	my $prelude = slurp_file("$include/prelude.sql") =~ s/^\\set ECHO.*$//mgr;
+
+	return $node->safe_psql($database // 'postgres',
+		"$prelude SELECT user_id FROM activityfeed.feed WHERE NOT pg_temp.invariants_hold(user_id)");
+}
+
+# All that the catalogs say of the extension's objects, a line for each thing.
+# OIDs and the order of creation do not matter.
+sub fingerprint
+{
+	my ($node, $database) = @_;
+
+	return $node->safe_psql($database // 'postgres', "\\i $include/fingerprint.sql");
+}
+
+# The lines that only one of two fingerprints has.
+sub fingerprint_difference
+{
+	my ($got, $expected) = @_;
+	my %got = map { $_ => 1 } split /\n/, $got;
+	my %expected = map { $_ => 1 } split /\n/, $expected;
+
+	return join "\n", (map { "- $_" } grep { !$got{$_} } sort keys %expected),
+	  (map { "+ $_" } grep { !$expected{$_} } sort keys %got);
 }
 
 # A session that stays, and the process id of its backend.
