@@ -7,10 +7,11 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use FindBin qw($RealBin);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_server create_document create_wrong_history
+our @EXPORT = qw(start_server create_document create_invariants
   open_session process_status);
 
 # A running server with the extension in database postgres.
@@ -45,29 +46,13 @@ sub create_document
 	return;
 }
 
-# wrong_history: activities whose own columns do not say what their sessions
-# say.  It has to be empty at any time.
-sub create_wrong_history
+# broken_invariant: what the tables must not say.  It has to be empty at any
+# time.
+sub create_invariants
 {
 	my ($node) = @_;
 
-	$node->safe_psql(
-		'postgres', q{
-		CREATE VIEW wrong_history AS
-		SELECT a.user_id, a.id, a.status, a.history_change_number,
-			h.newest, a.history_expiration_date_time, h.latest,
-			a.expiration_date_time
-		FROM activityfeed.activity a
-			CROSS JOIN LATERAL (
-				SELECT max(h.change_number) AS newest,
-					max(h.expiration_date_time) AS latest
-				FROM activityfeed.history_item h
-				WHERE h.user_id = a.user_id AND h.activity_id = a.id
-					AND h.status <> 'deleted') h
-		WHERE a.history_change_number IS DISTINCT FROM h.newest
-			OR a.history_expiration_date_time IS DISTINCT FROM h.latest
-			OR a.expiration_date_time < h.latest
-			OR (a.status = 'deleted' AND h.newest IS NOT NULL)});
+	$node->safe_psql('postgres', slurp_file("$RealBin/../include/invariants.sql"));
 	return;
 }
 
