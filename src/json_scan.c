@@ -662,3 +662,26 @@ JsonAppendWithoutSurrogates(StringInfo out, JsonSlice document)
 	}
 	appendBinaryStringInfo(out, p, document.end - p);
 }
+
+/*
+ * How many bytes a string in UTF-8, with its quotes and without surrogates,
+ * has when its escapes are decoded.
+ */
+size_t
+JsonStringLength(JsonSlice string)
+{
+	const char *end = string.end - 1;
+	size_t length = 0;
+
+	for (const char *p = string.start + 1; p < end; p++, length++)
+	{
+		int code_point;
+
+		if (*p != '\\' || *++p != 'u')
+			continue;
+		code_point = ReadHex4(p + 1, end);
+		length += (code_point >= 0x80) + (code_point >= 0x800);
+		p += 4;
+	}
+	return length;
+}

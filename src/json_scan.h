@@ -43,6 +43,7 @@ extern void JsonAppendPath(StringInfo path, JsonSlice document, int max_depth,
 						   const char *where);
 extern bool JsonHasSurrogates(JsonSlice document);
 extern void JsonAppendWithoutSurrogates(StringInfo out, JsonSlice document);
+extern size_t JsonStringLength(JsonSlice string);
 extern bool JsonFindMember(JsonSlice object, const char *name,
 						   JsonSlice *value);
 extern void JsonBeginMembers(JsonSlice object, JsonMembers *members);

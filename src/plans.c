@@ -127,16 +127,27 @@ ExecuteGenericPlan(KeptPlan *plan, Datum *values, const bool *nulls,
 	return processed;
 }
 
+/*
+ * SPI leaves its own memory context current, which goes with SPI_finish: what
+ * the caller makes afterwards is to be where the caller wants it.
+ */
 static uint64
 PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 			PlanRowTaker take, void *context)
 {
+	MemoryContext caller_context = CurrentMemoryContext;
+	uint64 processed;
+
 	if (plan->plan == NULL)
 		PlanPrepare(plan);
+	MemoryContextSwitchTo(caller_context);
 	if (plan_cache_mode == PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN)
-		return ExecuteGenericPlan(plan, values, nulls, read_only, take,
-								  context);
-	return ExecutePlan(plan, values, nulls, read_only, take, context);
+		processed =
+			ExecuteGenericPlan(plan, values, nulls, read_only, take, context);
+	else
+		processed = ExecutePlan(plan, values, nulls, read_only, take, context);
+	MemoryContextSwitchTo(caller_context);
+	return processed;
 }
 
 /*

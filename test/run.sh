@@ -112,6 +112,8 @@ if [ -n "$tap" ]; then
 		PG_REGRESS="$pgxs/test/regress/pg_regress" PG_CONFIG="$PG_CONFIG" \
 		prove -j2 -I "$pgxs/test/perl" -I "$work/source/test/t" $files > "$work/prove.log" 2>&1 || true
 	cat "$work/prove.log"
+	# prove says ok of a test that bails out
+	! grep -q '^Bailout called' "$work/prove.log" || failed=$((failed + 1))
 	for name in $tap; do
 		if grep -qE "^test/t/$name\.pl \.* *(ok|skipped)" "$work/prove.log"; then
 			passed=$((passed + 1))

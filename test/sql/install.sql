@@ -64,6 +64,7 @@ SELECT c::regclass FROM pg_extension, unnest(extconfig) c WHERE extname = 'activ
 SELECT relname, relreplident FROM pg_class WHERE relnamespace = 'activityfeed'::regnamespace AND relkind = 'r' ORDER BY relname;
 -- the extension is bound to its schema, and leaves nothing of its own behind
 SELECT extrelocatable, extnamespace::regnamespace FROM pg_extension WHERE extname = 'activityfeed';
+DROP VIEW pg_temp.broken_invariant;
 DROP EXTENSION activityfeed;
 -- default privileges of the installing role give nothing to PUBLIC either
 ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;

@@ -12,8 +12,8 @@ use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_server create_document create_wrong_history
-  broken_feeds fingerprint fingerprint_difference open_session process_status);
+our @EXPORT = qw(start_server create_document create_invariants broken_feeds
+  fingerprint fingerprint_difference open_session process_status);
 
 my $include = realpath(dirname(__FILE__) . '/../include');
 
@@ -50,41 +50,25 @@ sub create_document
 	return;
 }
 
-# wrong_history: activities whose own columns do not say what their sessions
-# say.  It has to be empty at any time.
-sub create_wrong_history
+# broken_invariant: what the tables must not say.  It has to be empty at any
+# time.
+sub create_invariants
 {
 	my ($node) = @_;
 
-	$node->safe_psql(
-		'postgres', q{
-		CREATE VIEW wrong_history AS
-		SELECT a.user_id, a.id, a.status, a.history_change_number,
-			h.newest, a.history_expiration_date_time, h.latest,
-			a.expiration_date_time
-		FROM activityfeed.activity a
-			CROSS JOIN LATERAL (
-				SELECT max(h.change_number) AS newest,
-					max(h.expiration_date_time) AS latest
-				FROM activityfeed.history_item h
-				WHERE h.user_id = a.user_id AND h.activity_id = a.id
-					AND h.status <> 'deleted') h
-		WHERE a.history_change_number IS DISTINCT FROM h.newest
-			OR a.history_expiration_date_time IS DISTINCT FROM h.latest
-			OR a.expiration_date_time < h.latest
-			OR (a.status = 'deleted' AND h.newest IS NOT NULL)});
+	$node->safe_psql('postgres', slurp_file("$include/invariants.sql"));
 	return;
 }
 
-# The users in whose feeds something is not as the store promises: none.
+# What in the feeds is not as the store promises: nothing.
 sub broken_feeds
 {
 	my ($node, $database) = @_;
 
-	my $prelude = slurp_file("$include/prelude.sql") =~ s/^\\set ECHO.*$//mgr;
+	my $invariants = slurp_file("$include/invariants.sql");
 
-	return $node->safe_psql($database // 'postgres',
-		"$prelude SELECT user_id FROM activityfeed.feed WHERE NOT pg_temp.invariants_hold(user_id)");
+	return $node->safe_psql($database // 'postgres', "SET search_path = pg_temp; $invariants
+		SELECT user_id, rule, place FROM broken_invariant ORDER BY user_id, rule, place");
 }
 
 # All that the catalogs say of the extension's objects, a line for each thing.
