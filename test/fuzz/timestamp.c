@@ -1,0 +1,75 @@
+/*
+ * timestamp.c
+ *		Fuzz target: times in documents.
+ *
+ * What is read and written again reads the same; any moment, be it one that a
+ * document cannot name, is written as it should be or not at all.
+ */
+#include "postgres.h"
+
+#include "server.h"
+#include "timestamp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/*
+ * What a time is on the wire: cut to milliseconds.
+ */
+static TimestampTz
+OnTheWire(TimestampTz time)
+{
+	return time - ((time % 1000) + 1000) % 1000;
+}
+
+static void
+RequireWritesBack(TimestampTz time)
+{
+	StringInfoData text;
+	TimestampTz again = 0;
+
+	Require(TimestampIsStorable(time));
+	initStringInfo(&text);
+	TimestampAppend(&text, time);
+	Require(text.len >= 20 && text.len <= 24 &&
+			text.data[text.len - 1] == 'Z');
+	Require(TimestampParse(text.data, text.len, &again));
+	Require(again == OnTheWire(time));
+	/* every part of it is needed */
+	for (int length = 0; length < text.len; length++)
+		Require(!TimestampParse(text.data, length, &again));
+}
+
+static void
+Try(const char *text, size_t length)
+{
+	TimestampTz time = 0;
+	TimestampTz other = 0;
+
+	if (TimestampParse(text, length, &time))
+		RequireWritesBack(time);
+	else
+		Require(time == 0);
+	if (length < 2 * sizeof(TimestampTz))
+		return;
+	memcpy(&time, text, sizeof(time));
+	memcpy(&other, text + sizeof(time), sizeof(other));
+	if (!TimestampIsStorable(time))
+		return;
+	RequireWritesBack(time);
+	Require(TimestampExpiration(time) > time || time == LATEST_TIME);
+	Require(TimestampIsStorable(TimestampExpiration(time)));
+	if (TimestampIsStorable(other))
+	{
+		int64 seconds = TimestampSecondsBetween(time, other);
+
+		Require(seconds * INT64CONST(1000000) <= other - time &&
+				(seconds + 1) * INT64CONST(1000000) > other - time);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	RunInContext(Try, data, size);
+	return 0;
+}
