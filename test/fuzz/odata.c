@@ -79,6 +79,16 @@ TryOptions(const char *query)
 		TryToken(options.skiptoken);
 }
 
+/*
+ * What goes into links is in ASCII, and needs no more encoding.
+ */
+static void
+RequireForLink(const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++)
+		Require(*p > ' ' && *p < 0x7f && strchr("\"<>\\^`{|}", *p) == NULL);
+}
+
 static void
 RequireSameKey(const char *one, const char *other)
 {
@@ -107,6 +117,8 @@ TryTarget(const char *text)
 	Require(OdataParseTarget(psprintf("%s%s", target.root, target.path),
 							 &again, &error));
 	Require(again.resource == target.resource);
+	RequireForLink(target.root);
+	RequireForLink(target.path);
 	Require(strncmp(target.path, target.base, strlen(target.base)) == 0);
 	RequireSameKey(again.user, target.user);
 	RequireSameKey(again.keys[0], target.keys[0]);

@@ -100,6 +100,9 @@ RequireOwnUser(GraphCall *call)
 	const char *utf8 = EncodingToUtf8(VARDATA_ANY(user), &length);
 	StringInfoData expected;
 
+	/* where the server does not know what its bytes mean, it hands them on */
+	if (pg_encoding_verifymbstr(PG_UTF8, utf8, (int) length) != length)
+		return;
 	initStringInfo(&expected);
 	for (size_t i = 0; i < length; i++)
 		appendStringInfo(&expected, utf8[i] == '\'' ? "''" : "%c", utf8[i]);

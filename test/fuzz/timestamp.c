@@ -39,6 +39,19 @@ RequireWritesBack(TimestampTz time)
 		Require(!TimestampParse(text.data, length, &again));
 }
 
+/*
+ * A time in UTC is written as it was sent, up to the fraction.
+ */
+static void
+RequireSaysTheSame(const char *sent, TimestampTz time)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	TimestampAppend(&text, time);
+	Require(memcmp(text.data, sent, strlen("2018-02-26T20:54:04")) == 0);
+}
+
 static void
 Try(const char *text, size_t length)
 {
@@ -46,7 +59,11 @@ Try(const char *text, size_t length)
 	TimestampTz other = 0;
 
 	if (TimestampParse(text, length, &time))
+	{
 		RequireWritesBack(time);
+		if (text[length - 1] == 'Z')
+			RequireSaysTheSame(text, time);
+	}
 	else
 		Require(time == 0);
 	if (length < 2 * sizeof(TimestampTz))
