@@ -52,6 +52,23 @@ RequireSaysTheSame(const char *sent, TimestampTz time)
 	Require(memcmp(text.data, sent, strlen("2018-02-26T20:54:04")) == 0);
 }
 
+/*
+ * A time with an offset is that far from the same time in UTC.
+ */
+static void
+RequireOffset(const char *sent, size_t length, TimestampTz time)
+{
+	const char *zone = sent + length - strlen("+hh:mm");
+	char *in_utc = psprintf("%.*sZ", (int) (zone - sent), sent);
+	int minutes = (zone[1] - '0') * 600 + (zone[2] - '0') * 60 +
+				  (zone[4] - '0') * 10 + zone[5] - '0';
+	TimestampTz utc;
+
+	if (TimestampParse(in_utc, strlen(in_utc), &utc))
+		Require(utc - time ==
+				(zone[0] == '+' ? 1 : -1) * minutes * INT64CONST(60000000));
+}
+
 static void
 Try(const char *text, size_t length)
 {
@@ -63,6 +80,8 @@ Try(const char *text, size_t length)
 		RequireWritesBack(time);
 		if (text[length - 1] == 'Z')
 			RequireSaysTheSame(text, time);
+		else
+			RequireOffset(text, length, time);
 	}
 	else
 		Require(time == 0);
