@@ -230,6 +230,14 @@ sub add_documents
 	my $good = $begin . '1' . $middle . '1' . $end;
 
 	add_document('around', map { ("$_$good", "$good$_") } ' ', "\n\t\r ", "\xef\xbb\xbf", 'x', ',', '}', '"', '0', '\\', "\xc2\xa0", "\f", '//', $good, "\x1a");
+	# the last one counts, however it is spelt
+	for my $name (qw(contentInfo content\u0049nfo visualElements visual\u0045lements))
+	{
+		my $other = '"' . $name . '": {"displayText": "e", "content": {"w": 2}}';
+
+		add_document('several of one name', $good =~ s/^\{/{$other, /r, $good =~ s/\}$/, $other}/r);
+	}
+	add_document('several of one name', $good =~ s/"content": /"content": {"w": 3}, "content": /r, $good =~ s/\}\}\}$/}, "cont\\u0065nt": {"w": 3}}}/r);
 	add_document('cut', map { substr($good, 0, length($good) - $_) } 1 .. 40);
 	return;
 }
