@@ -707,6 +707,40 @@ CheckIsObject(JsonSlice text, DocumentError *error)
 }
 
 /*
+ * Finds what jsonb would refuse, or json-c, which speaks UTF-8 only.
+ */
+static JsonTrouble
+FindTrouble(JsonSlice text, const char **where)
+{
+	JsonTrouble trouble = JsonFindTrouble(text, setting_max_depth, where);
+
+	if (trouble != JSON_FINE)
+		return trouble;
+	*where = text.start +
+			 EncodingConvertibleLength(text.start, text.end - text.start);
+	return *where < text.end ? JSON_NOT_IN_UTF8 : JSON_FINE;
+}
+
+/*
+ * The path of the member that holds the byte at "where", up to a name that
+ * UTF-8 lacks: a client could not be told it.
+ */
+static char *
+PathAt(JsonSlice text, const char *where)
+{
+	StringInfoData path;
+	size_t length;
+
+	initStringInfo(&path);
+	JsonAppendPath(&path, text, setting_max_depth, where);
+	length = EncodingConvertibleLength(path.data, path.len);
+	if (length < path.len && length > 0 && path.data[length - 1] == '.')
+		length--;
+	path.data[length] = '\0';
+	return path.data;
+}
+
+/*
  * Looks at a text, before anything is built from it, for what could not be
  * stored.
  */
@@ -714,8 +748,7 @@ static bool
 CheckText(JsonSlice text, DocumentError *error)
 {
 	const char *where = NULL;
-	JsonTrouble trouble = JsonFindTrouble(text, setting_max_depth, &where);
-	StringInfoData path;
+	JsonTrouble trouble = FindTrouble(text, &where);
 
 	if (trouble == JSON_FINE)
 		return true;
@@ -725,9 +758,7 @@ CheckText(JsonSlice text, DocumentError *error)
 			psprintf(
 				"The document is nested deeper than the %d levels set by activityfeed.max_depth.",
 				setting_max_depth));
-	initStringInfo(&path);
-	JsonAppendPath(&path, text, setting_max_depth, where);
-	return DocumentTextTrouble(error, trouble, path.data);
+	return DocumentTextTrouble(error, trouble, PathAt(text, where));
 }
 
 /*

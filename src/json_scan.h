@@ -32,7 +32,8 @@ typedef enum JsonTrouble
 	JSON_LONE_SURROGATE,   /* half of a \ud8xx\udcxx pair */
 	JSON_UNTRANSLATABLE,   /* \uxxxx that the server encoding lacks */
 	JSON_NUMBER_TOO_LARGE, /* beyond what numeric can hold */
-	JSON_TOO_DEEP		   /* more nested containers than allowed */
+	JSON_TOO_DEEP,		   /* more nested containers than allowed */
+	JSON_NOT_IN_UTF8	   /* a character that UTF-8 lacks: json-c's trouble */
 } JsonTrouble;
 
 extern JsonSlice JsonSliceOf(const char *text, size_t length);
