@@ -142,8 +142,8 @@ my %reads = (
 	'external_activity_result_to_jsonb(activityfeed.external_activity_result)' => "SELECT r::jsonb $result",
 	'was_created(activityfeed.activity)' => "SELECT activityfeed.was_created(a) $activities",
 	'was_created(activityfeed.history_item)' => "SELECT activityfeed.was_created(h) $items",
-	'current_user_id()' => 'SELECT activityfeed.current_user_id()',
-	'current_app_id()' => 'SELECT activityfeed.current_app_id()',
+	'current_user_id()' => q{SELECT coalesce(activityfeed.current_user_id(), 'nobody')},
+	'current_app_id()' => q{SELECT coalesce(activityfeed.current_app_id(), 'none')},
 	'is_service()' => 'SELECT activityfeed.is_service()',
 	# no functions, but answers too
 	'live_activity' => 'SELECT a.* FROM activityfeed.live_activity a ORDER BY a.user_id, a.id',
