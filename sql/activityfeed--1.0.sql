@@ -332,6 +332,70 @@ END
 $$;
 
 --
+-- Principals
+--
+-- A session role sees the rows of the session's principal only, a service
+-- role all; the functions check the same at entry.  The policies are made
+-- here, since those made later on an extension's tables are not dumped.  Each
+-- calls a function once for a statement and not for each row.
+--
+
+CREATE FUNCTION activityfeed.current_user_id()
+RETURNS text
+AS 'MODULE_PATHNAME', 'activityfeed_current_user_id'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION activityfeed.current_user_id() IS
+'The user that a session role acts for: setting activityfeed.user_id, or null when it is empty';
+
+CREATE FUNCTION activityfeed.current_app_id()
+RETURNS text
+AS 'MODULE_PATHNAME', 'activityfeed_current_app_id'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION activityfeed.current_app_id() IS
+'The app that a session role acts for: setting activityfeed.app_id, or null when it is empty';
+
+CREATE FUNCTION activityfeed.is_service()
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'activityfeed_is_service'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION activityfeed.is_service() IS
+'Whether the current role may act for any principal: whether it may set activityfeed.user_id and activityfeed.app_id';
+
+ALTER TABLE activityfeed.feed ENABLE ROW LEVEL SECURITY;
+ALTER TABLE activityfeed.activity ENABLE ROW LEVEL SECURITY;
+ALTER TABLE activityfeed.history_item ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY feed_principal ON activityfeed.feed
+	USING ((SELECT activityfeed.is_service())
+		OR user_id OPERATOR(pg_catalog.=) (SELECT activityfeed.current_user_id()));
+COMMENT ON POLICY feed_principal ON activityfeed.feed IS
+'Services see every feed, sessions their user''s';
+
+CREATE POLICY activity_principal ON activityfeed.activity
+	USING ((SELECT activityfeed.is_service())
+		OR (user_id OPERATOR(pg_catalog.=) (SELECT activityfeed.current_user_id())
+			AND app_id OPERATOR(pg_catalog.=) (SELECT activityfeed.current_app_id())));
+COMMENT ON POLICY activity_principal ON activityfeed.activity IS
+'Services see every activity, sessions those of their user and app';
+
+CREATE POLICY history_item_principal ON activityfeed.history_item
+	USING ((SELECT activityfeed.is_service())
+		OR (user_id OPERATOR(pg_catalog.=) (SELECT activityfeed.current_user_id())
+			AND app_id OPERATOR(pg_catalog.=) (SELECT activityfeed.current_app_id())));
+COMMENT ON POLICY history_item_principal ON activityfeed.history_item IS
+'Services see every session, session roles those of their user and app';
+
+-- The foreign key knows the user and not the app.
+CREATE POLICY history_item_parent ON activityfeed.history_item AS RESTRICTIVE FOR INSERT
+	WITH CHECK ((SELECT activityfeed.is_service())
+		OR EXISTS (SELECT FROM activityfeed.activity a
+			WHERE a.user_id OPERATOR(pg_catalog.=) history_item.user_id
+				AND a.id OPERATOR(pg_catalog.=) history_item.activity_id
+				AND a.app_id OPERATOR(pg_catalog.=) history_item.app_id));
+COMMENT ON POLICY history_item_parent ON activityfeed.history_item IS
+'A session role adds to activities of its own app only';
+
+--
 -- Identity
 --
 
@@ -630,6 +694,123 @@ AS 'MODULE_PATHNAME', 'activityfeed_active_time'
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100;
 COMMENT ON FUNCTION activityfeed.active_time(text, text, timestamptz, timestamptz, text) IS
 'Whole seconds for each day of a time zone and activity in which at least one of its sessions ran, from since up to until; sessions that overlap count once, running ones not at all; days with no whole second are left out';
+
+--
+-- Roles
+--
+-- These only GRANT and REVOKE, as the role that calls them.  What is granted
+-- here is in dumps, but for SET ON PARAMETER, which pg_dumpall has.
+--
+
+CREATE FUNCTION activityfeed.grant_session(role regrole)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM activityfeed.revoke_access(role);
+	IF pg_catalog.has_parameter_privilege(role, 'activityfeed.user_id', 'SET')
+		OR pg_catalog.has_parameter_privilege(role, 'activityfeed.app_id', 'SET')
+	THEN
+		RAISE insufficient_privilege USING
+			MESSAGE = pg_catalog.format('role %s cannot be a session role', role),
+			DETAIL = 'It may choose the principal itself, as a superuser or through a role that it is a member of.';
+	END IF;
+	IF EXISTS (SELECT FROM pg_catalog.pg_class c, pg_catalog.pg_roles r
+		WHERE c.oid OPERATOR(pg_catalog.=) 'activityfeed.feed'::pg_catalog.regclass
+			AND r.oid OPERATOR(pg_catalog.=) role
+			AND (r.rolbypassrls OR pg_catalog.pg_has_role(role, c.relowner, 'USAGE')))
+	THEN
+		RAISE insufficient_privilege USING
+			MESSAGE = pg_catalog.format('role %s cannot be a session role', role),
+			DETAIL = 'Row security does not hold for it: it has BYPASSRLS or the rights of the tables'' owner.';
+	END IF;
+	EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA activityfeed TO %s', role);
+	EXECUTE pg_catalog.format('GRANT SELECT ON activityfeed.feed, activityfeed.activity,
+		activityfeed.history_item, activityfeed.live_activity,
+		activityfeed.live_history_item TO %s', role);
+	-- the columns that no function changes are left out: a row stays with its principal
+	EXECUTE pg_catalog.format('GRANT INSERT,
+		UPDATE (change_number, last_modified_date_time)
+		ON activityfeed.feed TO %s', role);
+	EXECUTE pg_catalog.format('GRANT INSERT,
+		UPDATE (activity_source_host, activation_url, app_display_name, content_url, fallback_url,
+			user_timezone, visual_elements, content_info, status, created_date_time,
+			last_modified_date_time, expiration_date_time, change_number, created_change_number,
+			history_change_number, history_expiration_date_time)
+		ON activityfeed.activity TO %s', role);
+	EXECUTE pg_catalog.format('GRANT INSERT, DELETE,
+		UPDATE (started_date_time, last_active_date_time, active_duration_seconds,
+			active_duration_given, user_timezone, status, created_date_time,
+			last_modified_date_time, expiration_date_time, change_number)
+		ON activityfeed.history_item TO %s', role);
+	EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION
+		activityfeed.current_user_id(),
+		activityfeed.current_app_id(),
+		activityfeed.is_service(),
+		activityfeed.activity_id(text, text),
+		activityfeed.upsert_activity(text, text, json),
+		activityfeed.upsert_activity(varchar, varchar, jsonb),
+		activityfeed.upsert_history_item(text, text, bigint, uuid, json),
+		activityfeed.upsert_history_item(varchar, varchar, bigint, uuid, jsonb),
+		activityfeed.touch_history_item(text, text, bigint, uuid, timestamptz),
+		activityfeed.delete_activity(text, text, bigint),
+		activityfeed.delete_history_item(text, text, bigint, uuid),
+		activityfeed.ignore_activity(text, text, bigint, boolean),
+		activityfeed.get_activity(text, text, bigint),
+		activityfeed.get_history_item(text, text, bigint, uuid),
+		activityfeed.activities(text, text, int, bigint, timestamptz, timestamptz, boolean),
+		activityfeed.recent_activities(text, text, int, bigint, timestamptz, timestamptz),
+		activityfeed.history_items(text, text, bigint, int, bigint, timestamptz, timestamptz),
+		activityfeed.graph_json(activityfeed.activity, int),
+		activityfeed.graph_request(text, text, text, text, text),
+		activityfeed.activity_to_json(activityfeed.activity),
+		activityfeed.activity_to_jsonb(activityfeed.activity),
+		activityfeed.history_item_to_json(activityfeed.history_item),
+		activityfeed.history_item_to_jsonb(activityfeed.history_item),
+		activityfeed.was_created(activityfeed.activity),
+		activityfeed.was_created(activityfeed.history_item),
+		activityfeed.changes(text, text, bigint, int),
+		activityfeed.active_time(text, text, timestamptz, timestamptz, text)
+		TO %s', role);
+END
+$$;
+COMMENT ON FUNCTION activityfeed.grant_session(regrole) IS
+'Makes a role a session role: it may use the feed of the principal that activityfeed.user_id and activityfeed.app_id name, and loses every other right in the schema; 42501 for one that could reach more all the same';
+
+CREATE FUNCTION activityfeed.grant_service(role regrole)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA activityfeed TO %s', role);
+	EXECUTE pg_catalog.format('GRANT SET ON PARAMETER activityfeed.user_id, activityfeed.app_id TO %s', role);
+	EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON activityfeed.feed,
+		activityfeed.activity, activityfeed.history_item TO %s', role);
+	EXECUTE pg_catalog.format('GRANT SELECT, INSERT ON activityfeed.external_activity TO %s', role);
+	EXECUTE pg_catalog.format('GRANT SELECT ON activityfeed.live_activity,
+		activityfeed.live_history_item TO %s', role);
+	EXECUTE pg_catalog.format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA activityfeed TO %s', role);
+	EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION activityfeed.grant_service(regrole),
+		activityfeed.grant_session(regrole), activityfeed.revoke_access(regrole) FROM %s', role);
+END
+$$;
+COMMENT ON FUNCTION activityfeed.grant_service(regrole) IS
+'Makes a role a service: it may act for any user and app, take in external activities, export, erase and purge, and choose the principal of a session';
+
+CREATE FUNCTION activityfeed.revoke_access(role regrole)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	EXECUTE pg_catalog.format('REVOKE ALL ON ALL TABLES IN SCHEMA activityfeed FROM %s', role);
+	EXECUTE pg_catalog.format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA activityfeed FROM %s', role);
+	EXECUTE pg_catalog.format('REVOKE ALL ON ALL ROUTINES IN SCHEMA activityfeed FROM %s', role);
+	EXECUTE pg_catalog.format('REVOKE ALL ON SCHEMA activityfeed FROM %s', role);
+	EXECUTE pg_catalog.format('REVOKE ALL ON PARAMETER activityfeed.user_id, activityfeed.app_id FROM %s', role);
+END
+$$;
+COMMENT ON FUNCTION activityfeed.revoke_access(regrole) IS
+'Takes back all rights of a role in the schema and on its settings';
 
 --
 -- Nothing for PUBLIC: what is its by default, and what default privileges of

@@ -12,6 +12,7 @@
 #include "activityfeed.h"
 #include "notify.h"
 #include "planner_hook.h"
+#include "principal.h"
 
 EXPORTS_BEGIN
 PG_MODULE_MAGIC;
@@ -86,6 +87,7 @@ _PG_init(void)
 		"-1 keeps everything.", &setting_retention, 30 * 24 * 60 * 60, -1,
 		INT_MAX, PGC_SUSET, GUC_UNIT_S, CheckRetention, NULL, NULL);
 	DefineLimits();
+	PrincipalDefineSettings();
 	MarkGUCPrefixReserved("activityfeed");
 	PlannerHookInstall();
 	NotifyInstall();

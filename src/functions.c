@@ -539,6 +539,7 @@ ExternalItemArguments(FunctionCallInfo fcinfo)
 {
 	ExternalItem item;
 
+	PrincipalCheckService();
 	item.connection_id = ArgumentId(fcinfo, 0, "connection_id", MAX_ID_LENGTH);
 	item.item_id = ArgumentId(fcinfo, 1, "item_id", MAX_ID_LENGTH);
 	return item;

@@ -45,11 +45,12 @@ Datum
 activityfeed_invalidate_cursors(PG_FUNCTION_ARGS)
 {
 	bool every_user = PG_ARGISNULL(0);
-	Datum user_id = every_user
-						? (Datum) 0
-						: ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
+	Datum user_id = (Datum) 0;
 	uint64 feeds;
 
+	PrincipalCheckService();
+	if (!every_user)
+		user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
 	SPI_connect();
 	feeds = ChangesInvalidateCursors(user_id, every_user);
 	SPI_finish();

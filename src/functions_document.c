@@ -162,7 +162,8 @@ AppendHistoryItem(void *context, Datum *values, bool *nulls)
 
 /*
  * Appends the member historyItems.  A row that somebody made up may lack what
- * its history is found by, and then has none.
+ * its history is found by, and then has none; or it may be another
+ * principal's, and then the caller is refused.
  */
 static void
 AppendHistory(StringInfo document, const Datum *values, const bool *nulls,
@@ -175,6 +176,7 @@ AppendHistory(StringInfo document, const Datum *values, const bool *nulls,
 	if (!nulls[ACTIVITY_USER_ID] && !nulls[ACTIVITY_APP_ID] &&
 		!nulls[ACTIVITY_ID])
 	{
+		PrincipalCheck(&principal);
 		SPI_connect();
 		FeedNewestHistory(&principal, DatumGetInt64(values[ACTIVITY_ID]), top,
 						  AppendHistoryItem, document);

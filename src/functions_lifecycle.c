@@ -32,9 +32,11 @@ EXPORTS_END
 Datum
 activityfeed_purge_expired(PG_FUNCTION_ARGS)
 {
-	int batch_size = DatumGetInt32(ArgumentRequired(fcinfo, 0, "batch_size"));
+	int batch_size;
 	int64 removed;
 
+	PrincipalCheckService();
+	batch_size = DatumGetInt32(ArgumentRequired(fcinfo, 0, "batch_size"));
 	if (batch_size < 1 || batch_size > MAX_PURGE_BATCH)
 		ArgumentBadValue("batch_size",
 						 psprintf("be from 1 to %d", MAX_PURGE_BATCH));
@@ -60,8 +62,10 @@ StoreDocument(void *context, text *document)
 Datum
 activityfeed_export_user(PG_FUNCTION_ARGS)
 {
-	Datum user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
+	Datum user_id;
 
+	PrincipalCheckService();
+	user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	SPI_connect();
 	ExportUser(user_id, StoreDocument, fcinfo->resultinfo);
@@ -75,9 +79,11 @@ activityfeed_export_user(PG_FUNCTION_ARGS)
 Datum
 activityfeed_erase_user(PG_FUNCTION_ARGS)
 {
-	Datum user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
+	Datum user_id;
 	int64 removed;
 
+	PrincipalCheckService();
+	user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
 	SPI_connect();
 	removed = EraseUser(user_id);
 	SPI_finish();

@@ -1,74 +1,124 @@
 /*
  * principal.c
- *		For whom a function is called, and the checks of its plain arguments.
+ *		Who is calling, and for whom.
  *
- * What is wrong with an argument is reported as for a member of a document:
- * 22023, with the argument's name as COLUMN NAME.
+ * A principal is a user and an app.  Two kinds of role may call:
+ *
+ * - A service names any principal in its arguments.  Whoever may SET the
+ *	 session's principal, activityfeed.user_id and activityfeed.app_id, is one:
+ *	 it could be anybody anyway.
+ * - Every other role is a session of the principal that these settings name,
+ *	 and of none while one of them is empty.
+ *
+ * The functions refuse what is not the caller's at entry, before they lock or
+ * read anything, so that not even time tells what others have.  Row security
+ * says the same of the tables, by the functions at the end of this file.  It
+ * must not ask current_setting: until the module is loaded anybody can make a
+ * setting of any name, which goes when the module defines its own.
  */
 #include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "activityfeed.h"
 #include "principal.h"
 
+EXPORTS_BEGIN
+PG_FUNCTION_INFO_V1(activityfeed_current_user_id);
+PG_FUNCTION_INFO_V1(activityfeed_current_app_id);
+PG_FUNCTION_INFO_V1(activityfeed_is_service);
+EXPORTS_END
+
+#define USER_ID_SETTING "activityfeed.user_id"
+#define APP_ID_SETTING "activityfeed.app_id"
+
+/* The principal of a session; empty when there is none. */
+static char *setting_user_id = NULL;
+static char *setting_app_id = NULL;
+
+static bool
+CheckId(char **newval, void **extra, GucSource source)
+{
+	if (*newval != NULL && strlen(*newval) > MAX_ID_LENGTH)
+	{
+		GUC_check_errdetail("An id has at most %d bytes.", MAX_ID_LENGTH);
+		return false;
+	}
+	return true;
+}
+
+void
+PrincipalDefineSettings(void)
+{
+	DefineCustomStringVariable(
+		USER_ID_SETTING, "User whose feed a session role may use.",
+		"Empty for nobody's.  A role that may set it is a service.",
+		&setting_user_id, "", PGC_SUSET, 0, CheckId, NULL, NULL);
+	DefineCustomStringVariable(
+		APP_ID_SETTING, "App for which a session role may use a feed.",
+		"Empty for none.  A role that may set it is a service.",
+		&setting_app_id, "", PGC_SUSET, 0, CheckId, NULL, NULL);
+}
+
+static bool
+MaySet(const char *setting)
+{
+	return pg_parameter_aclcheck(setting, GetUserId(), ACL_SET) == ACLCHECK_OK;
+}
+
+static bool
+CallerIsService(void)
+{
+	return MaySet(USER_ID_SETTING) && MaySet(APP_ID_SETTING);
+}
+
+static bool
+SettingIs(const char *setting, Datum id)
+{
+	const text *value = (const text *) DatumGetPointer(id);
+	size_t length = setting == NULL ? 0 : strlen(setting);
+
+	return length > 0 && length == VARSIZE_ANY_EXHDR(value) &&
+		   memcmp(setting, VARDATA_ANY(value), length) == 0;
+}
+
 /*
- * Raises 22023.  rule completes the sentence 'Argument "x" must ...'.
+ * Raises 42501 unless the current role may act for a principal.
  */
 void
-ArgumentBadValue(const char *name, const char *rule)
+PrincipalCheck(const Principal *principal)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("argument \"%s\" has an invalid value", name),
-					errdetail("Argument \"%s\" must %s.", name, rule),
-					err_generic_string(PG_DIAG_COLUMN_NAME, name),
-					err_generic_string(PG_DIAG_CONSTRAINT_NAME, "bad_value")));
-	pg_unreachable();
+	if ((SettingIs(setting_user_id, principal->user_id) &&
+		 !principal->every_app &&
+		 SettingIs(setting_app_id, principal->app_id)) ||
+		CallerIsService())
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		 errmsg("permission denied for this user and app"),
+		 errdetail(
+			 "A session role acts for the principal in \"activityfeed.user_id\" and \"activityfeed.app_id\" only."),
+		 errhint(
+			 "Set both before SET ROLE, or use a role made by activityfeed.grant_service.")));
 }
 
 /*
- * An argument that must not be null.
+ * Raises 42501 unless the current role is a service.
  */
-Datum
-ArgumentRequired(FunctionCallInfo fcinfo, int position, const char *name)
+void
+PrincipalCheckService(void)
 {
-	if (PG_ARGISNULL(position))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" is missing", name),
-						errdetail("Argument \"%s\" must not be null.", name),
-						err_generic_string(PG_DIAG_COLUMN_NAME, name),
-						err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-										   "missing_member")));
-	return PG_GETARG_DATUM(position);
-}
-
-/*
- * A text argument that identifies something: 1 to max_length bytes.
- */
-Datum
-ArgumentId(FunctionCallInfo fcinfo, int position, const char *name,
-		   int max_length)
-{
-	text *id;
-	int length;
-
-	(void) ArgumentRequired(fcinfo, position, name);
-	id = PG_GETARG_TEXT_PP(position);
-	length = VARSIZE_ANY_EXHDR(id);
-	if (length < 1 || length > max_length)
-		ArgumentBadValue(name, psprintf("have 1 to %d bytes", max_length));
-	return PointerGetDatum(id);
-}
-
-/*
- * A number of rows: 0 or more.
- */
-int
-ArgumentTop(FunctionCallInfo fcinfo, int position, const char *name)
-{
-	int top = DatumGetInt32(ArgumentRequired(fcinfo, position, name));
-
-	if (top < 0)
-		ArgumentBadValue(name, "not be negative");
-	return top;
+	if (CallerIsService())
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for a session role"),
+			 errdetail("Only a service role may call this function."),
+			 errhint("activityfeed.grant_service makes a role a service.")));
 }
 
 /*
@@ -81,6 +131,7 @@ PrincipalForWrite(FunctionCallInfo fcinfo)
 
 	principal.user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
 	principal.app_id = ArgumentId(fcinfo, 1, "app_id", MAX_ID_LENGTH);
+	PrincipalCheck(&principal);
 	return principal;
 }
 
@@ -97,5 +148,41 @@ PrincipalForRead(FunctionCallInfo fcinfo)
 	principal.every_app = PG_ARGISNULL(1);
 	if (!principal.every_app)
 		principal.app_id = ArgumentId(fcinfo, 1, "app_id", MAX_ID_LENGTH);
+	PrincipalCheck(&principal);
 	return principal;
+}
+
+static Datum
+SettingOrNull(FunctionCallInfo fcinfo, const char *setting)
+{
+	if (setting == NULL || setting[0] == '\0')
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(setting));
+}
+
+/*
+ * current_user_id() returns text
+ */
+Datum
+activityfeed_current_user_id(PG_FUNCTION_ARGS)
+{
+	return SettingOrNull(fcinfo, setting_user_id);
+}
+
+/*
+ * current_app_id() returns text
+ */
+Datum
+activityfeed_current_app_id(PG_FUNCTION_ARGS)
+{
+	return SettingOrNull(fcinfo, setting_app_id);
+}
+
+/*
+ * is_service() returns boolean
+ */
+Datum
+activityfeed_is_service(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CallerIsService());
 }

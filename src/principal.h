@@ -1,6 +1,6 @@
 /*
  * principal.h
- *		For whom a function is called, and the checks of its plain arguments.
+ *		Who is calling, and for whom.
  */
 #ifndef ACTIVITYFEED_PRINCIPAL_H
 #define ACTIVITYFEED_PRINCIPAL_H
@@ -8,7 +8,7 @@
 #include "fmgr.h"
 #include "datatype/timestamp.h"
 
-#include "activityfeed.h"
+#include "arguments.h"
 
 /* A user and an app, as text that is 1 to MAX_ID_LENGTH bytes long. */
 typedef struct Principal
@@ -18,15 +18,11 @@ typedef struct Principal
 	bool every_app; /* app_id is NULL; in reads only */
 } Principal;
 
+extern void PrincipalDefineSettings(void);
+
 extern Principal PrincipalForWrite(FunctionCallInfo fcinfo);
 extern Principal PrincipalForRead(FunctionCallInfo fcinfo);
-
-extern Datum ArgumentId(FunctionCallInfo fcinfo, int position,
-						const char *name, int max_length);
-extern Datum ArgumentRequired(FunctionCallInfo fcinfo, int position,
-							  const char *name);
-extern int ArgumentTop(FunctionCallInfo fcinfo, int position,
-					   const char *name);
-extern void ArgumentBadValue(const char *name, const char *rule) NEVER_RETURNS;
+extern void PrincipalCheck(const Principal *principal);
+extern void PrincipalCheckService(void);
 
 #endif /* ACTIVITYFEED_PRINCIPAL_H */

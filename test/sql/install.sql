@@ -54,6 +54,10 @@ SELECT 'type', t.oid::regtype::text FROM pg_type t, aclexplode(coalesce(t.typacl
 WHERE typnamespace = 'activityfeed'::regnamespace AND grantee = 0 AND typelem = 0
 UNION ALL
 SELECT 'schema', nspname FROM pg_namespace, aclexplode(nspacl) WHERE nspname = 'activityfeed' AND grantee = 0;
+-- row security, commented
+SELECT tablename, policyname, permissive, cmd, qual, with_check, obj_description(p.oid, 'pg_policy') IS NOT NULL AS commented
+FROM pg_policies JOIN pg_policy p ON polname = policyname WHERE schemaname = 'activityfeed' ORDER BY 1, 2;
+SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relnamespace = 'activityfeed'::regnamespace AND relkind = 'r' ORDER BY relname;
 -- what pg_dump is to take along
 SELECT c::regclass FROM pg_extension, unnest(extconfig) c WHERE extname = 'activityfeed' ORDER BY c::regclass::text COLLATE "C";
 -- replication identifies rows by primary keys

@@ -383,7 +383,8 @@ SQL
 	{
 		my ($name, $default, $unit, $least, $most, $context) = @$_;
 		my (undef, undef, $shown, $bounds, $who) = @{ $rows{$name} // [ ('') x 5 ] };
-		like($shown, qr/^\Q$default\E\b/, "default of $name");
+		$default = '(empty)' if $default eq '';
+		like($shown, qr/^\Q$default\E(?!\w)/, "default of $name");
 		like($bounds, qr/\Q($unit)\E/, "unit of $name") if $unit ne '';
 		like($bounds, qr/(?<![\d-])\Q$_\E(?!\d)/, "bound $_ of $name") foreach grep { $_ ne '' } $least, $most;
 		is($who, $context, "context of $name");
