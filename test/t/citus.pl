@@ -30,6 +30,7 @@ compare();
 check_places();
 check_delegation();
 check_external();
+check_purge();
 $_->stop foreach $coordinator, @workers;
 done_testing();
 
@@ -79,8 +80,8 @@ sub compare
 sub check_places
 {
 	my %feeds = map { split /\|/ } split /\n/, $coordinator->safe_psql('postgres', q{
-		SELECT nodeport, sum(result::int) FROM run_command_on_shards('activityfeed.feed', 'SELECT count(*) FROM %s')
-			JOIN citus_shards USING (shardid) GROUP BY nodeport});
+		SELECT nodeport, sum(result::int) FROM run_command_on_placements('activityfeed.feed', 'SELECT count(*) FROM %s')
+		GROUP BY nodeport});
 
 	cmp_ok($feeds{ $_->port } // 0, '>', 0, $_->name . ' has users') foreach @workers;
 	is($feeds{ $coordinator->port } // 0, 0, 'the coordinator has none');
@@ -90,8 +91,6 @@ sub check_places
 # A call goes to the worker as a whole.
 sub check_delegation
 {
-	my $log = slurp_file($workers[0]->logfile) . slurp_file($workers[1]->logfile);
-
 	foreach my $call (q{SELECT activityfeed.delete_activity('user 1', 'app', 1)},
 		q{SELECT a.id FROM activityfeed.activities('user 1', 'app') a})
 	{
@@ -109,5 +108,16 @@ sub check_external
 	is($coordinator->safe_psql('postgres', sprintf($add, $_)), 2, "activities of item $_ have a result each") foreach 1 .. 4;
 	is($coordinator->safe_psql('postgres', qq{SELECT count(*) FROM activityfeed.external_activities('hr', 'item $_')}),
 		1, "and item $_ is read back") foreach 1 .. 4;
+	return;
+}
+
+# What is for all users runs beside Citus.
+sub check_purge
+{
+	foreach my $call ('SELECT activityfeed.purge_expired()', 'SELECT activityfeed.invalidate_cursors()')
+	{
+		my ($status, $output, $error) = $coordinator->psql('postgres', $call);
+		diag("$call: $output $error");
+	}
 	return;
 }
