@@ -100,7 +100,7 @@ if [ -n "$regress$isolation" ]; then
 	# shellcheck disable=SC2086
 	[ -z "$regress" ] || run_regress "$pgxs/test/regress/pg_regress" regress $regress
 	# shellcheck disable=SC2086
-	[ -z "$isolation" ] || run_regress "$pgxs/test/isolation/pg_isolation_regress" isolation $isolation
+	[ -z "$isolation" ] || PGOPTIONS="-c test.include=$work/source/test/include" run_regress "$pgxs/test/isolation/pg_isolation_regress" isolation $isolation
 	stop_cluster
 fi
 
