@@ -81,8 +81,11 @@ sub check_others
 	is(answers(request('web_user', $bob, q{SELECT * FROM activityfeed.recent_activities('ada', 'reader')})),
 		'42501', 'and can name no other');
 	is(answers(request('web_user', $ada =~ s/reader/editor/r, $recent, $seen)), '0 0', 'nor what another app has');
-	is(answers(request('web_user', $ada), $seen, 'BEGIN', 'SET LOCAL ROLE web_user', $seen), '0 42501',
-		'the principal does not outlive its transaction');
+	is(answers((map { s/ROLLBACK/COMMIT/r } request('web_user', $ada, $seen)), $seen, 'BEGIN', 'SET LOCAL ROLE web_user', $seen),
+		'1 0 42501', 'the principal does not outlive its transaction');
+	is(answers(request('web_user', $ada, $seen, q{SELECT set_config('request.jwt.claims', '{}', true) \g /dev/null},
+				q{SELECT feed_gate.set_principal() \g /dev/null}, $seen)),
+		'1 0', 'or new claims');
 	is(answers(request('web_user', $ada, 'SELECT 1/0'), 'BEGIN', 'SET LOCAL ROLE web_user', $seen), '0 22012',
 		'nor one that fails');
 	return;
