@@ -30,49 +30,54 @@
 /* clang-format off */
 
 /*
- * $1 user_id, $2 how many numbers, $3 that less one as microseconds; and $4
- * where the row is, for the first of the two.
+ * $1 user_id, $2 how many numbers, $3 that less one as microseconds, $4 the
+ * clock in UTC; and $5 where the row is, for the first of the two.
+ *
+ * Citus refuses updates in which volatile functions are called, or stable ones
+ * with columns.  So the clock is a parameter, and times are added up as
+ * timestamps without a zone, which depends on no setting.
  */
+#define NEXT_TIME \
+	"pg_catalog.timezone('UTC', GREATEST($4, " \
+	"pg_catalog.timezone('UTC', f.last_modified_date_time) " \
+	"OPERATOR(pg_catalog.+) '00:00:00.000001'::pg_catalog.interval) " \
+	"OPERATOR(pg_catalog.+) $3)"
 #define TAKE_FROM_FEED \
 	"UPDATE activityfeed.feed AS f SET " \
 	"change_number = f.change_number OPERATOR(pg_catalog.+) $2, " \
-	"last_modified_date_time = GREATEST(pg_catalog.clock_timestamp(), " \
-	"f.last_modified_date_time OPERATOR(pg_catalog.+) " \
-	"'00:00:00.000001'::pg_catalog.interval) OPERATOR(pg_catalog.+) $3 " \
+	"last_modified_date_time = " NEXT_TIME " " \
 	"WHERE f.user_id OPERATOR(pg_catalog.=) $1 "
 #define RETURNING_STAMP \
 	"RETURNING f.change_number, f.last_modified_date_time, f.ctid"
 
 static KeptPlan take_by_place = {
-	.sql = TAKE_FROM_FEED "AND f.ctid OPERATOR(pg_catalog.=) $4 " RETURNING_STAMP,
-	.nparams = 4,
-	.types = {TEXTOID, INT8OID, INTERVALOID, TIDOID}
+	.sql = TAKE_FROM_FEED "AND f.ctid OPERATOR(pg_catalog.=) $5 " RETURNING_STAMP,
+	.nparams = 5,
+	.types = {TEXTOID, INT8OID, INTERVALOID, TIMESTAMPOID, TIDOID}
 };
 
 static KeptPlan take_by_key = {
 	.sql = TAKE_FROM_FEED RETURNING_STAMP,
-	.nparams = 3,
-	.types = {TEXTOID, INT8OID, INTERVALOID},
+	.nparams = 4,
+	.types = {TEXTOID, INT8OID, INTERVALOID, TIMESTAMPOID},
 	.by_key = true
 };
 
 /*
- * A new feed starts at $4, the clock's microseconds since 1970, so that one
+ * A new feed starts at $5, the clock's microseconds since 1970, so that one
  * that was erased and made again does not reuse its numbers.
  */
 static KeptPlan create_feed = {
 	.sql = "INSERT INTO activityfeed.feed AS f (user_id, change_number, "
 	"last_modified_date_time, oldest_change_number) "
-	"VALUES ($1, $4 OPERATOR(pg_catalog.+) $2, "
-	"pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) $3, $4) "
+	"VALUES ($1, $5 OPERATOR(pg_catalog.+) $2, "
+	"pg_catalog.timezone('UTC', $4 OPERATOR(pg_catalog.+) $3), $5) "
 	"ON CONFLICT (user_id) DO UPDATE SET "
 	"change_number = f.change_number OPERATOR(pg_catalog.+) $2, "
-	"last_modified_date_time = GREATEST(pg_catalog.clock_timestamp(), "
-	"f.last_modified_date_time OPERATOR(pg_catalog.+) "
-	"'00:00:00.000001'::pg_catalog.interval) OPERATOR(pg_catalog.+) $3 "
+	"last_modified_date_time = " NEXT_TIME " "
 	RETURNING_STAMP,
-	.nparams = 4,
-	.types = {TEXTOID, INT8OID, INTERVALOID, INT8OID},
+	.nparams = 5,
+	.types = {TEXTOID, INT8OID, INTERVALOID, TIMESTAMPOID, INT8OID},
 	.by_key = true
 };
 
@@ -155,16 +160,17 @@ ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 {
 	text *user = (text *) DatumGetPointer(user_id);
 	Interval more = {.time = count - 1};
-	Datum values[4];
+	Datum values[5];
 	TakenStamp taken;
 	uint64 found = 0;
 
 	values[0] = user_id;
 	values[1] = Int64GetDatum(count);
 	values[2] = IntervalPGetDatum(&more);
+	values[3] = TimestampGetDatum(GetCurrentTimestamp());
 	if (PlaceIsKnown(user))
 	{
-		values[3] = PointerGetDatum(&last_place.ctid);
+		values[4] = PointerGetDatum(&last_place.ctid);
 		found = PlanWrite(&take_by_place, values, NULL, TakeStamp, &taken);
 	}
 	if (found == 0)
@@ -173,7 +179,7 @@ ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 		return false;
 	if (found == 0)
 	{
-		values[3] = Int64GetDatum(ChangeClock());
+		values[4] = Int64GetDatum(ChangeClock());
 		found = PlanWrite(&create_feed, values, NULL, TakeStamp, &taken);
 	}
 	if (found != 1)

@@ -50,6 +50,19 @@ ShutdownReceiver(DestReceiver *self)
 {
 }
 
+/*
+ * Generic plans, but under Citus: it finds the worker of most statements only
+ * when it knows the user.
+ */
+static int
+CursorOptions(void)
+{
+	bool distributed =
+		GetConfigOption("citus.shard_count", true, false) != NULL;
+
+	return distributed ? CURSOR_OPT_CUSTOM_PLAN : CURSOR_OPT_GENERIC_PLAN;
+}
+
 static void
 PlanPrepare(KeptPlan *plan)
 {
@@ -57,7 +70,7 @@ PlanPrepare(KeptPlan *plan)
 	CachedPlanSource *source;
 
 	prepared = SPI_prepare_cursor(plan->sql, plan->nparams, plan->types,
-								  CURSOR_OPT_GENERIC_PLAN);
+								  CursorOptions());
 	if (prepared == NULL)
 		elog(ERROR, "could not prepare a statement: %s",
 			 SPI_result_code_string(SPI_result));

@@ -5,6 +5,7 @@
 #   test/run.sh upsert paging   only what is named: test/sql/upsert.sql,
 #                               test/specs/*.spec and test/t/*.pl by their names
 #   test/run.sh --keep       keeps the temporary folder and prints its name
+#   test/run.sh --no-tap     pg_regress and isolation only
 #
 # On Debian it installs the packages that are missing (root or sudo).  Any
 # number of runs can go on at once.  PG_CONFIG chooses another PostgreSQL; CC
@@ -13,11 +14,13 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 keep=
+with_tap=1
 names=()
 for argument; do
 	case "$argument" in
 		--keep) keep=1 ;;
-		-*) die "usage: test/run.sh [--keep] [name ...]" ;;
+		--no-tap) with_tap= ;;
+		-*) die "usage: test/run.sh [--keep] [--no-tap] [name ...]" ;;
 		*) names+=("$argument") ;;
 	esac
 done
@@ -38,7 +41,7 @@ select_names()
 
 regress=$(select_names sql sql)
 isolation=$(select_names specs spec)
-tap=$(select_names t pl)
+tap=${with_tap:+$(select_names t pl)}
 for name in ${names[@]+"${names[@]}"}; do
 	case " $regress$isolation$tap" in
 		*" $name "*) ;;
