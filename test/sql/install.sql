@@ -52,6 +52,7 @@ WHERE relnamespace = 'activityfeed'::regnamespace AND grantee = 0
 UNION ALL
 SELECT 'type', t.oid::regtype::text FROM pg_type t, aclexplode(coalesce(t.typacl, acldefault('T', typowner)))
 WHERE typnamespace = 'activityfeed'::regnamespace AND grantee = 0 AND typelem = 0
+	AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = typrelid AND relkind <> 'c')
 UNION ALL
 SELECT 'schema', nspname FROM pg_namespace, aclexplode(nspacl) WHERE nspname = 'activityfeed' AND grantee = 0;
 -- row security, commented

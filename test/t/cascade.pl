@@ -27,18 +27,20 @@ $node->safe_psql('postgres', q{
 	-- So many activities of user u, the first ones expired, each but those with a
 	-- session; activity 0 has as many as are asked for.
 	CREATE PROCEDURE load(expired int, sessions int) LANGUAGE sql AS $$
-		INSERT INTO activityfeed.feed VALUES ('u', expired + sessions + 1, now(), 0);
+		INSERT INTO activityfeed.feed VALUES ('u', expired + sessions + 1, now() + interval '1 second', 0);
 		INSERT INTO activityfeed.activity (user_id, id, app_id, app_activity_id, status, created_date_time,
 			last_modified_date_time, expiration_date_time, change_number, created_change_number,
-			history_change_number, history_expiration_date_time)
-		SELECT 'u', CASE n WHEN 0 THEN activityfeed.activity_id('app', '0') ELSE n END, 'app', n, 'updated', now(), now(),
+			history_change_number, history_expiration_date_time, visual_elements)
+		SELECT 'u', activityfeed.activity_id('app', n::text), 'app', n, 'updated',
+			now() + n * interval '1 microsecond', now() + n * interval '1 microsecond',
 			now() + CASE n WHEN 0 THEN interval '30 days' ELSE - interval '1 day' END, n + 1, n + 1,
-			CASE n WHEN 0 THEN expired + 1 + sessions END, CASE n WHEN 0 THEN now() + interval '30 days' END
+			CASE n WHEN 0 THEN expired + 1 + sessions END, CASE n WHEN 0 THEN now() + interval '30 days' END, '{"displayText": "x"}'
 		FROM generate_series(0, expired) n;
 		INSERT INTO activityfeed.history_item (user_id, activity_id, id, app_id, started_date_time,
 			active_duration_given, status, created_date_time, last_modified_date_time, expiration_date_time, change_number)
 		SELECT 'u', activityfeed.activity_id('app', '0'), lpad(n::text, 32, '0')::uuid, 'app', now(), false, 'active',
-			now(), now(), now() + interval '30 days', expired + 1 + n
+			now() + (expired + n) * interval '1 microsecond', now() + (expired + n) * interval '1 microsecond',
+			now() + interval '30 days', expired + 1 + n
 		FROM generate_series(1, sessions) n
 	$$});
 

@@ -48,7 +48,8 @@ sub replicated
 	$publisher->safe_psql('postgres', join ";\n", @writes);
 	$publisher->wait_for_catchup('feeds');
 	same_answers(answers($subscriber), answers($publisher), "$name: the subscriber answers as the publisher");
-	is(broken_feeds($subscriber), '', "$name: its feeds are whole");
+	# but for the sequence, which is not replicated
+	is(join("\n", grep { !/^\|ids of external/ } split /\n/, broken_feeds($subscriber)), '', "$name: its feeds are whole");
 	return;
 }
 
