@@ -13,40 +13,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+#include "json_scan.h"
 #include "json_text.h"
-
-static bool
-NeedsEscape(unsigned char c)
-{
-	return c < ' ' || c == '"' || c == '\\';
-}
-
-/* A word with the same byte in each place. */
-#define EVERY_BYTE(byte) (UINT64CONST(0x0101010101010101) * (byte))
-
-/* Whether a word has a byte below n, which is at most 128. */
-#define HAS_LESS(word, n) (((word) -EVERY_BYTE(n)) & ~(word) &EVERY_BYTE(0x80))
-
-/*
- * Where the run of characters ends that need no escape.
- */
-static const char *
-SkipPlain(const char *p, const char *end)
-{
-	uint64 word;
-
-	for (; end - p >= (ptrdiff_t) sizeof(word); p += sizeof(word))
-	{
-		memcpy(&word, p, sizeof(word));
-		if (HAS_LESS(word, ' ') != 0 ||
-			HAS_LESS(word ^ EVERY_BYTE('"'), 1) != 0 ||
-			HAS_LESS(word ^ EVERY_BYTE('\\'), 1) != 0)
-			break;
-	}
-	while (p < end && !NeedsEscape((unsigned char) *p))
-		p++;
-	return p;
-}
 
 static void
 AppendEscaped(StringInfo out, unsigned char c)
@@ -80,7 +48,7 @@ JsonTextString(StringInfo out, const char *string, int length)
 	{
 		const char *run = string;
 
-		string = SkipPlain(string, end);
+		string = JsonSkipPlain(string, end);
 		if (string > run)
 			appendBinaryStringInfoNT(out, run, (int) (string - run));
 		if (string == end)

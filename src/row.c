@@ -140,8 +140,11 @@ FindAttribute(TupleDesc type, const char *name)
 static int
 FindColumn(const RowShape *shape, TupleDesc type, int column)
 {
-	int16 *place = &shape->places[column];
+	int16 *place;
 
+	if (shape->places == NULL)
+		return FindAttribute(type, shape->names[column]);
+	place = &shape->places[column];
 	if (*place < 0 || *place >= type->natts ||
 		!IsAttribute(type, *place, shape->names[column]))
 		*place = FindAttribute(type, shape->names[column]);

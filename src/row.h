@@ -133,7 +133,7 @@ typedef struct RowShape
 {
 	int count;
 	const char *const *names;
-	int16 *places; /* where each was last found in a row type */
+	int16 *places; /* where each was last found; or NULL */
 } RowShape;
 
 #define MAX_ROW_COLUMNS 32
