@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "storage/itemptr.h"
 #include "storage/proc.h"
 #include "utils/timestamp.h"
@@ -84,10 +85,10 @@ static KeptPlan create_feed = {
 /* clang-format on */
 
 /*
- * Where the feed row is that this transaction wrote last.  Finding it by key
- * goes through all the versions that the transaction has left behind, which
- * makes many writes of one user in one transaction quadratic.  It is no more
- * than a hint: a statement that finds nothing there looks by key.
+ * Where a feed's row is that this transaction wrote.  Finding it by key goes
+ * through all the versions that the transaction has left behind, which makes
+ * many writes of one user in one transaction quadratic.  It is no more than a
+ * hint: a statement that finds nothing there looks by key.
  */
 typedef struct FeedPlace
 {
@@ -97,7 +98,10 @@ typedef struct FeedPlace
 	char user_id[MAX_ID_LENGTH];
 } FeedPlace;
 
-static FeedPlace last_place = {InvalidLocalTransactionId};
+/* Of some users: each has its entry, which others may take from it. */
+#define PLACE_COUNT 64
+
+static FeedPlace places[PLACE_COUNT];
 
 /* What RETURNING_STAMP returns. */
 typedef struct TakenStamp
@@ -116,23 +120,32 @@ TakeStamp(void *context, Datum *values, bool *nulls)
 	ItemPointerCopy((ItemPointer) DatumGetPointer(values[2]), &taken->ctid);
 }
 
-static bool
-PlaceIsKnown(const text *user_id)
+static FeedPlace *
+PlaceOf(const text *user_id)
 {
-	return last_place.transaction == MyLocalTransactionId() &&
-		   last_place.user_id_length == VARSIZE_ANY_EXHDR(user_id) &&
-		   memcmp(last_place.user_id, VARDATA_ANY(user_id),
-				  last_place.user_id_length) == 0;
+	uint32 hash = hash_bytes((const unsigned char *) VARDATA_ANY(user_id),
+							 VARSIZE_ANY_EXHDR(user_id));
+
+	return &places[hash % PLACE_COUNT];
+}
+
+static bool
+PlaceIsKnown(const FeedPlace *place, const text *user_id)
+{
+	return place->transaction == MyLocalTransactionId() &&
+		   place->user_id_length == VARSIZE_ANY_EXHDR(user_id) &&
+		   memcmp(place->user_id, VARDATA_ANY(user_id),
+				  place->user_id_length) == 0;
 }
 
 static void
-RememberPlace(const text *user_id, const ItemPointerData *ctid)
+RememberPlace(FeedPlace *place, const text *user_id,
+			  const ItemPointerData *ctid)
 {
-	last_place.transaction = MyLocalTransactionId();
-	last_place.ctid = *ctid;
-	last_place.user_id_length = VARSIZE_ANY_EXHDR(user_id);
-	memcpy(last_place.user_id, VARDATA_ANY(user_id),
-		   last_place.user_id_length);
+	place->transaction = MyLocalTransactionId();
+	place->ctid = *ctid;
+	place->user_id_length = VARSIZE_ANY_EXHDR(user_id);
+	memcpy(place->user_id, VARDATA_ANY(user_id), place->user_id_length);
 }
 
 /*
@@ -159,6 +172,7 @@ bool
 ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 {
 	text *user = (text *) DatumGetPointer(user_id);
+	FeedPlace *place = PlaceOf(user);
 	Interval more = {.time = count - 1};
 	Datum values[5];
 	TakenStamp taken;
@@ -168,9 +182,9 @@ ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 	values[1] = Int64GetDatum(count);
 	values[2] = IntervalPGetDatum(&more);
 	values[3] = TimestampGetDatum(GetCurrentTimestamp());
-	if (PlaceIsKnown(user))
+	if (PlaceIsKnown(place, user))
 	{
-		values[4] = PointerGetDatum(&last_place.ctid);
+		values[4] = PointerGetDatum(&place->ctid);
 		found = PlanWrite(&take_by_place, values, NULL, TakeStamp, &taken);
 	}
 	if (found == 0)
@@ -184,7 +198,7 @@ ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 	}
 	if (found != 1)
 		PlanRaiseSuppressed("feed");
-	RememberPlace(user, &taken.ctid);
+	RememberPlace(place, user, &taken.ctid);
 	if (setting_notify)
 		NotifyChanged(user, taken.last.number);
 	first->number = taken.last.number - (count - 1);

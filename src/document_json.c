@@ -790,24 +790,42 @@ ReadDocument(DocumentReader *reader, JsonSlice text, const ResourceRule *rule,
 }
 
 /*
- * The text of an opaque member, if it is an object (and not null).
+ * Finds the opaque members in the text of an activity, which is read for the
+ * second time for that; they are objects, as the tree has said, or null.
+ * Among members of the same name the last one counts.
  */
-static JsonSlice
-FindOpaque(JsonSlice object, const char *name)
+static void
+FindOpaqueMembers(JsonSlice text, ActivityDocument *activity)
 {
+	JsonMembers members;
+	JsonSlice name;
 	JsonSlice value;
-	JsonSlice none = {NULL, NULL};
+	JsonSlice visual_elements = {NULL, NULL};
 
-	if (JsonFindMember(object, name, &value) && *value.start == '{')
-		return value;
-	return none;
+	JsonBeginMembers(text, &members);
+	while (JsonNextMember(&members, &name, &value))
+	{
+		if (JsonNameIs(name, "contentInfo"))
+			activity->content_info = value;
+		else if (JsonNameIs(name, "visualElements"))
+			visual_elements = value;
+	}
+	if (visual_elements.start != NULL)
+		(void) JsonFindMember(visual_elements, "content",
+							  &activity->visual_elements->content);
+}
+
+static void
+DropNull(JsonSlice *value)
+{
+	if (value->start != NULL && *value->start != '{')
+		value->start = NULL;
 }
 
 bool
 DocumentReadActivity(DocumentReader *reader, JsonSlice text,
 					 ActivityDocument *activity, DocumentError *error)
 {
-	JsonSlice visual_elements;
 	bool good;
 
 	good = ReadDocument(reader, text, &activity_rule, activity, error) &&
@@ -815,10 +833,9 @@ DocumentReadActivity(DocumentReader *reader, JsonSlice text,
 	FreeValue(reader);
 	if (!good)
 		return false;
-	activity->content_info = FindOpaque(text, "contentInfo");
-	if (JsonFindMember(text, "visualElements", &visual_elements))
-		activity->visual_elements->content =
-			FindOpaque(visual_elements, "content");
+	FindOpaqueMembers(text, activity);
+	DropNull(&activity->content_info);
+	DropNull(&activity->visual_elements->content);
 	return true;
 }
 

@@ -43,12 +43,12 @@ SkipSpace(const char *p, const char *end)
 static const char *
 SkipString(const char *p, const char *end)
 {
-	for (p++; p < end; p++)
+	for (p++; (p = JsonSkipPlain(p, end)) < end; p++)
 	{
 		if (*p == '"')
 			return p + 1;
-		if (*p == '\\')
-			p++;
+		if (*p == '\\' && ++p == end)
+			break;
 	}
 	return end;
 }
@@ -361,7 +361,7 @@ CheckString(const char **p, const char *end)
 	const char *cursor = *p + 1;
 	JsonTrouble trouble;
 
-	while (cursor < end && *cursor != '"')
+	while ((cursor = JsonSkipPlain(cursor, end)) < end && *cursor != '"')
 	{
 		if (*cursor++ != '\\' || cursor == end)
 			continue;
@@ -469,7 +469,7 @@ JsonFindTrouble(JsonSlice document, int max_depth, const char **where)
 	const char *end = document.end;
 	int depth = 0;
 
-	while (p < end)
+	while ((p = SkipSpace(p, end)) < end)
 	{
 		JsonTrouble trouble = JSON_FINE;
 

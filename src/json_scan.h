@@ -36,6 +36,34 @@ typedef enum JsonTrouble
 	JSON_NOT_IN_UTF8	   /* a character that UTF-8 lacks: json-c's trouble */
 } JsonTrouble;
 
+/* A word with the same byte in each place. */
+#define EVERY_BYTE(byte) (UINT64CONST(0x0101010101010101) * (byte))
+
+/* Whether a word has a byte below n, which is at most 128. */
+#define HAS_LESS(word, n) (((word) -EVERY_BYTE(n)) & ~(word) &EVERY_BYTE(0x80))
+
+/*
+ * Where the run of characters ends that stand for themselves in a string: at
+ * a quote, a backslash or a control character.  Every server encoding uses
+ * the bytes of ASCII for nothing else, so bytes are looked at, eight at once.
+ */
+static inline const char *
+JsonSkipPlain(const char *p, const char *end)
+{
+	uint64 word;
+
+	for (; end - p >= (ptrdiff_t) sizeof(word); p += sizeof(word))
+	{
+		memcpy(&word, p, sizeof(word));
+		if ((HAS_LESS(word, ' ') | HAS_LESS(word ^ EVERY_BYTE('"'), 1) |
+			 HAS_LESS(word ^ EVERY_BYTE('\\'), 1)) != 0)
+			break;
+	}
+	while (p < end && *p != '"' && *p != '\\' && (unsigned char) *p >= ' ')
+		p++;
+	return p;
+}
+
 extern JsonSlice JsonSliceOf(const char *text, size_t length);
 extern JsonTrouble JsonFindTrouble(JsonSlice document, int max_depth,
 								   const char **where);
