@@ -14,8 +14,8 @@ use warnings;
 use Exporter 'import';
 use File::Temp qw(tempfile);
 
-our @EXPORT = qw(begin sql sql_file same holds record progress
-  throughput processor measured variants rounds_of calls_of sized full quick smoke
+our @EXPORT = qw(begin sql same holds record progress
+  throughput transactions_of processor measured in_turn timed variants rounds_of calls_of sized smoke
   $first_user $users);
 
 my $mode = $ENV{BENCH_MODE};
@@ -36,9 +36,10 @@ sub sized
 	return $size{$mode};
 }
 
-sub full { return $mode eq 'full' }
-sub quick { return $mode eq 'quick' }
-sub smoke { return $mode eq 'smoke' }
+sub smoke
+{
+	return $mode eq 'smoke';
+}
 
 # At least so many rounds where a row has a target, fewer where it has none.
 sub rounds_of
@@ -115,7 +116,7 @@ sub begin
 	my ($name, %options) = @_;
 
 	$scenario = $name;
-	$users = $options{users} // sized(full => 1000, quick => 200, smoke => 20);
+	$users = $options{users} // sized(full => 1000, quick => 1000, smoke => 20);
 	progress('loading');
 	$ENV{PGDATABASE} = 'postgres';
 	sql("CREATE DATABASE $name");
@@ -159,7 +160,12 @@ sub same
 	my ($what, $one, $other, $role) = @_;
 	my ($a, $b) = map { sql($_, $role // 'bench') } $one, $other;
 
-	die "$scenario: $what differs\n$a\n$b\n" if $a ne $b || $a eq '';
+	if ($a ne $b || $a eq '')
+	{
+		my ($difference) = grep { ($_->[0] // '') ne ($_->[1] // '') } zip([ split /\n/, $a ], [ split /\n/, $b ]);
+
+		die "$scenario: $what: " . ($difference ? join("\n", 'not the same', map { $_ // '(nothing)' } @$difference) : 'no rows') . "\n";
+	}
 	progress("the same: $what");
 	return;
 }
@@ -272,6 +278,18 @@ sub pgbench
 	return ($tps, $transactions);
 }
 
+# So many transactions of a side by 8 clients, and nothing else.
+sub transactions_of
+{
+	my ($side, $transactions) = @_;
+
+	$side->{scripts} = [ scripts($side) ];
+	my ($tps) = pgbench($side, 8, 'off', '-t', int($transactions / 8));
+	counters($side->{schema});
+	progress(sprintf '%d transactions, %.0f tps', $transactions, $tps);
+	return;
+}
+
 sub run_length
 {
 	return smoke() ? ('-t', 10) : ('-T', sized(full => 5, quick => 1));
@@ -291,19 +309,20 @@ sub in_turn
 # Transactions per second by pgbench, side by side: 8 clients and asynchronous
 # commit, from which WAL and HOT share are taken too, then 8 clients and
 # synchronous commit, then one client.  judged => [...] names the settings that
-# have a target; only => [...] leaves others out.
+# have a target; only => [...] leaves others out; before is called before each
+# run.
 sub throughput
 {
 	my ($sides, %options) = @_;
 	my %judged = map { $_ => 1 } @{ $options{judged} // ['8_async'] };
-	my @only = @{ $options{only} // [qw(8_async 8_sync 1_async)] };
+	my @only = smoke() ? '8_async' : @{ $options{only} // [qw(8_async 8_sync 1_async)] };
 	my $suffix = $options{suffix} // '';
 
 	$_->{scripts} = [ scripts($_) ] for @$sides;
-	for my $side (@$sides)
+	for my $side (smoke() ? () : @$sides)
 	{
 		progress("warming up $side->{name}$suffix");
-		pgbench($side, 8, 'off', smoke() ? ('-t', 5) : ('-T', sized(full => 4, quick => 1)));
+		pgbench($side, 8, 'off', '-T', sized(full => 4, quick => 1));
 	}
 	for my $setting (@only)
 	{
@@ -311,7 +330,11 @@ sub throughput
 
 		for my $round (1 .. rounds_of($judged{$setting} ? 'judged' : 'told'))
 		{
-			one_round($_, $clients, $commit, $round, "$setting$suffix") for in_turn($round, @$sides);
+			for my $side (in_turn($round, @$sides))
+			{
+				$options{before}->() if $options{before};
+				one_round($side, $clients, $commit, $round, "$setting$suffix");
+			}
 		}
 	}
 	return;
@@ -336,7 +359,7 @@ sub zip
 {
 	my ($a, $b) = @_;
 
-	return map { [ $a->[$_], $b->[$_] ] } 0 .. $#$a;
+	return map { [ $a->[$_], $b->[$_] ] } 0 .. ($#$a > $#$b ? $#$a : $#$b);
 }
 
 # Calls inside one backend, 100 in a transaction; returns microseconds of
@@ -359,6 +382,18 @@ sub measured
 		$statement, $array, $calls, $per_transaction // 100, $first_user, $users || 1), 'bench');
 }
 
+# Microseconds of processor time and of time that statements take in a session
+# of their own, and what they print.
+sub timed
+{
+	my ($text, $role) = @_;
+	my $clock = "SELECT bench.cpu(), extract(epoch FROM clock_timestamp()) * 1e6;\n";
+	my ($before, @lines) = split /\n/, sql("SET synchronous_commit = off; SET client_min_messages = warning;\n$clock $text;\n$clock", $role // 'bench');
+	my ($cpu, $elapsed) = map { $_->[0] - $_->[1] } zip([ split /\|/, pop @lines ], [ split /\|/, $before ]);
+
+	return ($cpu, $elapsed, join "\n", @lines);
+}
+
 # Processor time of a call inside one backend, side by side.
 sub processor
 {
@@ -370,6 +405,7 @@ sub processor
 		for my $side (in_turn($round, @$sides))
 		{
 			my $some = smoke() ? $calls : $side->{calls} // $calls;
+			$options{before}->() if $options{before};
 			my ($cpu, $elapsed) = measured($side, $some, $options{per_transaction});
 
 			progress(sprintf 'round %d, %s%s: %.1f us of processor, %.1f us', $round, $side->{name}, $suffix, $cpu, $elapsed);

@@ -18,14 +18,22 @@ INSERT INTO bench.published VALUES
 CREATE FUNCTION bench.key(n bigint) RETURNS text LANGUAGE sql IMMUTABLE
 RETURN '/article?' || 10000 + n;
 
+CREATE FUNCTION bench.item_id(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
+RETURN md5('item ' || n)::uuid;
+
 -- The published activity under another key of the same length.
 CREATE FUNCTION bench.document(n bigint) RETURNS text LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT replace(body, '"/article?12345"', to_json(bench.key(n))::text) FROM bench.published WHERE name = 'activity';
 END;
 
-CREATE FUNCTION bench.item_id(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
-RETURN md5('item ' || n)::uuid;
+-- The same with so many sessions.
+CREATE FUNCTION bench.deep_document(n bigint, sessions int) RETURNS text LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT regexp_replace(bench.document(n), '\s*}\s*$', '') || ', "historyItems": [' || string_agg(
+		replace(body, '{', '{"id": "' || bench.item_id(s) || '", '), ', ' ORDER BY s) || ']}'
+	FROM bench.published, generate_series(1, sessions) s WHERE name = 'history_item';
+END;
 
 -- Its members as typed columns, and as text where they are JSON.
 CREATE FUNCTION bench.columns(n bigint) RETURNS jsonb LANGUAGE sql STABLE
@@ -37,10 +45,10 @@ BEGIN ATOMIC
 	FROM (SELECT bench.document(n)::jsonb) AS v (d);
 END;
 
--- What the functions would have written: per user so many activities with so
--- many finished sessions each, one transaction each, oldest activity first.
--- The client's columns are those that upsert_activity makes of the published
--- document.
+-- What the functions would have written: per user so many activities, oldest
+-- first, and then so many finished sessions of each, in turn, one transaction
+-- each.  The client's columns are those that upsert_activity makes of the
+-- published document.
 CREATE PROCEDURE bench.load(first_user bigint, users int, activities int, items int) LANGUAGE plpgsql AS $$
 DECLARE
 	base bigint := extract(epoch FROM now() - interval '1 day') * 1000000;
@@ -58,26 +66,52 @@ BEGIN
 	SELECT first_user + u, activityfeed.activity_id('reader', bench.key(a)), 'reader', bench.key(a), model.activity_source_host,
 		model.activation_url, model.app_display_name, model.content_url, model.fallback_url, model.user_timezone,
 		model.visual_elements, model.content_info, 'updated', start + n * interval '1 us', start + n * interval '1 us',
-		start + (n + items) * interval '1 us' + interval '30 days', base + n, base + n,
-		CASE WHEN items > 0 THEN base + n + items END,
-		CASE WHEN items > 0 THEN start + (n + items) * interval '1 us' + interval '30 days' END
-	FROM generate_series(0, users - 1) u, generate_series(0, activities - 1) a, LATERAL (VALUES (a * (items + 1) + 1)) v (n);
-	PERFORM bench.add_items(first_user, users, activities, items, base, start);
+		start + newest * interval '1 us' + interval '30 days', base + n, base + n,
+		CASE WHEN items > 0 THEN base + newest END, CASE WHEN items > 0 THEN start + newest * interval '1 us' + interval '30 days' END
+	FROM generate_series(0, users - 1) u, generate_series(0, activities - 1) a,
+		LATERAL (VALUES (a + 1, items * activities + a + 1)) v (n, newest);
+	CALL bench.add_items(first_user, users, activities, 1, items, base, start);
 END
 $$;
 
--- Item i of activity a has number a * (items + 1) + 1 + i of its feed.
-CREATE FUNCTION bench.add_items(first_user bigint, users int, activities int, items int, base bigint, start timestamptz)
-RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
+-- Sessions number first to last of each of so many activities.
+CREATE PROCEDURE bench.add_items(first_user bigint, users int, activities int, first int, last int, base bigint, start timestamptz)
+LANGUAGE sql BEGIN ATOMIC
 	INSERT INTO activityfeed.history_item (user_id, activity_id, id, app_id, started_date_time, last_active_date_time,
 		active_duration_seconds, active_duration_given, user_timezone, status, created_date_time, last_modified_date_time,
 		expiration_date_time, change_number)
-	SELECT first_user + u, activityfeed.activity_id('reader', bench.key(a)), bench.item_id(i), 'reader', start - interval '90 s', start,
+	SELECT first_user + u, k.id, bench.item_id(i), 'reader', start - interval '90 s', start,
 		90, false, 'Africa/Casablanca', 'updated', start + n * interval '1 us', start + n * interval '1 us',
 		start + n * interval '1 us' + interval '30 days', base + n
-	FROM generate_series(0, users - 1) u, generate_series(0, activities - 1) a, generate_series(1, items) i,
-		LATERAL (VALUES (a * (items + 1) + 1 + i)) v (n);
+	FROM generate_series(0, users - 1) u, generate_series(first, last) i,
+		(SELECT a, activityfeed.activity_id('reader', bench.key(a)) AS id FROM generate_series(0, activities - 1) a) k,
+		LATERAL (VALUES (i * activities::bigint + a + 1)) v (n)
+	ORDER BY u, i, a;
+END;
+
+-- So many sessions more of one activity of a user, which are the user's newest.
+CREATE PROCEDURE bench.add_newest(single_user text, items int) LANGUAGE plpgsql AS $$
+DECLARE
+	base bigint;
+	start timestamptz;
+	busy bigint := activityfeed.activity_id('reader', bench.key(0));
+	latest timestamptz;
+BEGIN
+	SELECT change_number, last_modified_date_time INTO base, start FROM activityfeed.feed WHERE user_id = single_user;
+	INSERT INTO activityfeed.history_item (user_id, activity_id, id, app_id, started_date_time, last_active_date_time,
+		active_duration_seconds, active_duration_given, user_timezone, status, created_date_time, last_modified_date_time,
+		expiration_date_time, change_number)
+	SELECT single_user, busy, bench.item_id(1000000 + i), 'reader', start - interval '90 s', start,
+		90, false, 'Africa/Casablanca', 'updated', start + i * interval '1 us', start + i * interval '1 us',
+		start + i * interval '1 us' + interval '30 days', base + i
+	FROM generate_series(1, items) i;
+	latest := start + items * interval '1 us' + interval '30 days';
+	UPDATE activityfeed.activity
+	SET history_change_number = base + items, history_expiration_date_time = latest, expiration_date_time = latest
+	WHERE user_id = single_user AND id = busy;
+	UPDATE activityfeed.feed
+	SET change_number = base + items, last_modified_date_time = start + items * interval '1 us'
+	WHERE user_id = single_user;
 END
 $$;
 

@@ -105,7 +105,8 @@ END
 $$;
 
 -- An activity with sessions, for documents that have them: three statements,
--- whatever the number of sessions.
+-- whatever the number of sessions.  Left out, to its advantage: sessions that
+-- are there already are an error and are not replaced.
 CREATE FUNCTION peer.deep_insert(principal text, app text, document jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
 	key text := document ->> 'appActivityId';
@@ -173,7 +174,7 @@ BEGIN
 		'contentInfo', a.content_info, 'status', a.status, 'createdDateTime', a.created_date_time,
 		'lastModifiedDateTime', a.last_modified_date_time, 'expirationDateTime', a.expiration_date_time) INTO answer;
 
-	INSERT INTO peer.history_item AS h (user_id, activity_id, id, app_id, started_date_time, last_active_date_time,
+	INSERT INTO peer.history_item (user_id, activity_id, id, app_id, started_date_time, last_active_date_time,
 		active_duration_seconds, active_duration_given, user_timezone, status, created_date_time, last_modified_date_time,
 		expiration_date_time, change_number)
 	SELECT principal, identity, coalesce((d ->> 'id')::uuid, gen_random_uuid()), app, started, active,
@@ -182,18 +183,7 @@ BEGIN
 		CASE WHEN active IS NULL THEN 'active' ELSE 'updated' END::activityfeed.status,
 		stamp + n * interval '1 us', stamp + n * interval '1 us', stamp + n * interval '1 us' + '30 days', number + n
 	FROM jsonb_array_elements(document -> 'historyItems') WITH ORDINALITY AS e (d, n),
-		LATERAL (VALUES ((d ->> 'startedDateTime')::timestamptz, (d ->> 'lastActiveDateTime')::timestamptz)) AS t (started, active)
-	ON CONFLICT (user_id, activity_id, id) DO UPDATE
-	SET started_date_time = excluded.started_date_time,
-		last_active_date_time = excluded.last_active_date_time,
-		active_duration_seconds = excluded.active_duration_seconds,
-		active_duration_given = excluded.active_duration_given,
-		user_timezone = excluded.user_timezone,
-		status = excluded.status,
-		created_date_time = CASE WHEN h.status <> 'deleted' AND h.expiration_date_time > stamp THEN h.created_date_time ELSE excluded.created_date_time END,
-		last_modified_date_time = excluded.last_modified_date_time,
-		expiration_date_time = CASE WHEN h.status <> 'deleted' AND h.expiration_date_time > stamp THEN h.expiration_date_time ELSE excluded.expiration_date_time END,
-		change_number = excluded.change_number;
+		LATERAL (VALUES ((d ->> 'startedDateTime')::timestamptz, (d ->> 'lastActiveDateTime')::timestamptz)) AS t (started, active);
 	RETURN answer;
 END
 $$;
