@@ -10,6 +10,7 @@ begin('backend', sides => [ 'peer.sql', 'mixed.sql' ]);
 
 my $calls = sized(full => 1_000_000, quick => 50_000, smoke => 2000);
 my $few = $calls / 10;
+my $planned = sized(full => 10_000, quick => 10_000, smoke => 1000);
 
 # Memory after a tenth of the calls, and after all of them.
 my ($early, $late) = (split /\n/, sql("
@@ -22,7 +23,7 @@ progress(sprintf 'memory grew by %.2f MB', ($late - $early) / 1e6);
 # Plans after every statement was executed often enough.
 my ($before, $after) = split /\n/, sql("
 	CALL bench.mixed(500, $first_user, $users); SELECT bench.plans();
-	CALL bench.mixed(10000, $first_user, $users); SELECT bench.plans()", 'bench');
+	CALL bench.mixed($planned, $first_user, $users); SELECT bench.plans()", 'bench');
 # the two statements between are planned too: CALL's arguments, and SELECT
 my ($alone, $again) = split /\n/, sql("
 	CALL bench.mixed(0, $first_user, $users); SELECT bench.plans();
