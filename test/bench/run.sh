@@ -80,6 +80,7 @@ for scenario in "${scenarios[@]}"; do
 	PGDATABASE=postgres psql -Xqc "DROP DATABASE IF EXISTS $scenario WITH (FORCE)" -c CHECKPOINT
 done
 
+export BENCH_FAILED="${failed[*]-}"
 perl -I "$bench/lib" "$bench/lib/report.pl" "$output"
 [ -z "$plot" ] || perl -I "$bench/lib" "$bench/lib/plot.pl" "$output"
 [ ${#failed[@]} -eq 0 ] || die "failed: ${failed[*]}"

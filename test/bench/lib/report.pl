@@ -11,7 +11,7 @@ my ($output) = @ARGV;
 my $smoke = $ENV{BENCH_MODE} eq 'smoke';
 my $records = read_records("$ENV{BENCH_WORK}/records");
 my @targets = $smoke ? () : read_targets("$ENV{BENCH_FOLDER}/targets.tsv");
-my %summary = (mode => $ENV{BENCH_MODE}, machine => machine(), targets => [], figures => []);
+my %summary = (mode => $ENV{BENCH_MODE}, failed => [ split / /, $ENV{BENCH_FAILED} ], machine => machine(), targets => [], figures => []);
 
 for my $target (@targets)
 {
@@ -57,7 +57,9 @@ sub markdown
 	my $machine = $summary->{machine};
 	my $text = "$machine->{server}; $machine->{processors} processors, $machine->{model}; mode $summary->{mode}.\n\n";
 
+	return $text . "Failed: $ENV{BENCH_FAILED}\n" if $ENV{BENCH_FAILED} ne '' && $smoke;
 	return $text . "Smoke: every side answers, and as it should. The figures mean nothing.\n" if $smoke;
+	$text .= "Failed: $ENV{BENCH_FAILED}\n\n" if $ENV{BENCH_FAILED} ne '';
 	$text .= "| what | against | value | spread | target | |\n|---|---|---|---|---|---|\n";
 	for my $row (@{ $summary->{targets} })
 	{

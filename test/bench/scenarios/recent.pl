@@ -82,7 +82,7 @@ for my $user ($first_user, @user{ sort keys %user })
 	holds($_, $user) for qw(activityfeed peer);
 }
 
-throughput([ map { side($_) } qw(ours floor recursive group_by) ]);
+throughput([ map { side($_) } qw(ours floor recursive group_by) ], only => [qw(8_async 1_async)]);
 for my $size (grep { $user{$_} } '1e4', '1e6')
 {
 	throughput([ map { side($_, $user{$size}) } qw(ours group_by recursive) ], only => ['8_async'], suffix => "_$size");
