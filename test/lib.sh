@@ -123,7 +123,8 @@ build()
 	[ "$(id -u)" != 0 ] || chown -R "$test_user" "$work"
 }
 
-# Makes and starts a cluster that listens on a socket in $work only.
+# Makes and starts a cluster that listens on a socket in $work only.  Lines for
+# its configuration can be given, which come last.
 start_cluster()
 {
 	as_user "$bindir/initdb" -D "$work/data" -U postgres -A trust -N \
@@ -135,6 +136,7 @@ start_cluster()
 		unix_socket_directories = '$work'
 		fsync = off
 		max_prepared_transactions = 10
+		${1:-}
 	CONF
 	as_user "$bindir/pg_ctl" -D "$work/data" -l "$work/server.log" -w start > /dev/null ||
 		{ cat "$work/server.log" >&2; die "the server did not start"; }

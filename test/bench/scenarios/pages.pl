@@ -1,0 +1,26 @@
+# activities(50) of a user with 10^5 activities: the first page, and one from
+# the middle.
+
+use strict;
+use warnings;
+
+use Bench;
+
+my $activities = sized(full => 100_000, quick => 100_000, smoke => 200);
+
+begin('pages', users => 0, load => sub { sql("CALL bench.load($first_user, 1, $activities, 0)") });
+
+my $middle = sql("SELECT change_number - $activities / 2 FROM activityfeed.feed");
+my @sides = map { { %$_, schema => 'activityfeed',
+	statement => "SELECT a::json FROM activityfeed.activities(:user, 'reader', 50, :before) a" } } (
+	{ name => 'first', variants => [ { user => $first_user, before => '9223372036854775807' } ] },
+	{ name => 'middle', variants => [ { user => $first_user, before => $middle } ] });
+
+for my $side (@sides)
+{
+	my $before = $side->{variants}[0]{before};
+
+	same("$side->{name} page", "SELECT id FROM activityfeed.activities('$first_user', 'reader', 50, $before)",
+		"SELECT id FROM activityfeed.activity WHERE change_number < $before ORDER BY change_number DESC LIMIT 50");
+}
+processor(\@sides, calls_of(2000));
