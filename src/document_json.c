@@ -14,8 +14,8 @@
  * memory 0.16 aborts on an object that it could not make, cuts strings off and
  * reads others as null, and up to 0.18 an object loses members.  So objects
  * and arrays are walked over as text, which PostgreSQL has judged, and json-c
- * is handed one string or number at a time: of that it can be told for sure
- * whether it was read.
+ * is handed one string with escapes or one number at a time: of that it can be
+ * told for sure whether it was read.  A string without escapes is its text.
  */
 #include "postgres.h"
 
@@ -33,7 +33,7 @@
 struct DocumentReader
 {
 	DocumentRules rules;
-	json_tokener *tokener; /* owned; malloc'd */
+	json_tokener *tokener; /* owned; malloc'd; NULL until there is need */
 	json_object *value;	   /* owned; malloc'd; NULL between documents */
 	MemoryContextCallback callback;
 };
@@ -42,7 +42,7 @@ struct DocumentReader
 typedef struct Place
 {
 	const struct Place *parent; /* NULL: the document itself */
-	const char *name;			/* of a member, in UTF-8; NULL: an element */
+	const char *name;			/* of a member; NULL: an element */
 	int index;					/* of an element */
 } Place;
 
@@ -54,7 +54,7 @@ typedef enum MemberKind
 	MEMBER_DURATION,		/* of a HistoryItemDocument */
 	MEMBER_ITEM_ID,			/* of a HistoryItemDocument */
 	MEMBER_ADD_IMAGE_QUERY, /* of an AttributionDocument */
-	MEMBER_OPAQUE,			/* only its type is looked at */
+	MEMBER_OPAQUE,			/* JsonSlice: an object of any content */
 	MEMBER_OBJECT,			/* pointer to the nested resource */
 	MEMBER_HISTORY_ITEMS,	/* of an ActivityDocument */
 	MEMBER_STATUS,			/* set by the server */
@@ -104,7 +104,8 @@ static const MemberRule visual_elements_members[] = {
 	 offsetof(VisualElementsDocument, background_color), NULL},
 	{"attribution", MEMBER_OBJECT,
 	 offsetof(VisualElementsDocument, attribution), &attribution_rule},
-	{"content", MEMBER_OPAQUE, 0, NULL},
+	{"content", MEMBER_OPAQUE, offsetof(VisualElementsDocument, content),
+	 NULL},
 	{NULL, MEMBER_SERVER, 0, NULL}};
 
 static const ResourceRule visual_elements_rule = {
@@ -128,7 +129,8 @@ static const MemberRule activity_members[] = {
 	 NULL},
 	{"userTimezone", MEMBER_STRING, offsetof(ActivityDocument, user_timezone),
 	 NULL},
-	{"contentInfo", MEMBER_OPAQUE, 0, NULL},
+	{"contentInfo", MEMBER_OPAQUE, offsetof(ActivityDocument, content_info),
+	 NULL},
 	{"historyItems", MEMBER_HISTORY_ITEMS, 0, NULL},
 	{"id", MEMBER_SERVER, 0, NULL},
 	{"createdDateTime", MEMBER_SERVER, 0, NULL},
@@ -208,7 +210,8 @@ FreeReader(void *arg)
 	DocumentReader *reader = arg;
 
 	FreeValue(reader);
-	json_tokener_free(reader->tokener);
+	if (reader->tokener != NULL)
+		json_tokener_free(reader->tokener);
 }
 
 /*
@@ -220,24 +223,34 @@ DocumentReaderCreate(const DocumentRules *rules)
 	DocumentReader *reader = palloc0(sizeof(DocumentReader));
 
 	reader->rules = *rules;
-
-	reader->tokener = json_tokener_new_ex(1); /* nothing nests */
-	if (reader->tokener == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-				 errdetail("Could not create a JSON parser.")));
-
-	/*
-	 * Not JSON_TOKENER_STRICT: PostgreSQL has judged the text, and json-c 0.17
-	 * and 0.18 then refuse good ones (integers beyond 64 bits, bytes above
-	 * 0x7f).
-	 */
-	json_tokener_set_flags(reader->tokener, 0);
 	reader->callback.func = FreeReader;
 	reader->callback.arg = reader;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext,
 									   &reader->callback);
 	return reader;
+}
+
+/*
+ * Readies json-c for a value; most documents have none for it.
+ *
+ * Not JSON_TOKENER_STRICT: PostgreSQL has judged the text, and json-c 0.17 and
+ * 0.18 then refuse good ones (integers beyond 64 bits, bytes above 0x7f).
+ */
+static void
+ReadyTokener(DocumentReader *reader)
+{
+	FreeValue(reader);
+	if (reader->tokener != NULL)
+	{
+		json_tokener_reset(reader->tokener);
+		return;
+	}
+	reader->tokener = json_tokener_new_ex(1); /* nothing nests */
+	if (reader->tokener == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+				 errdetail("Could not create a JSON parser.")));
+	json_tokener_set_flags(reader->tokener, 0);
 }
 
 static void
@@ -253,7 +266,7 @@ AppendPlace(StringInfo path, const Place *place)
 }
 
 /*
- * The path of a place, in the server encoding.
+ * The path of a place.
  */
 static char *
 PathOf(const Place *place)
@@ -262,7 +275,7 @@ PathOf(const Place *place)
 
 	initStringInfo(&path);
 	AppendPlace(&path, place);
-	return EncodingFromUtf8(path.data, path.len);
+	return path.data;
 }
 
 /*
@@ -322,8 +335,7 @@ ParseValue(DocumentReader *reader, JsonSlice text)
 		JsonAppendWithoutSurrogates(&copy, slice);
 	else
 		appendBinaryStringInfo(&copy, utf8, (int) length);
-	FreeValue(reader);
-	json_tokener_reset(reader->tokener);
+	ReadyTokener(reader);
 	/* with the zero byte behind it, which ends a number */
 	reader->value =
 		json_tokener_parse_ex(reader->tokener, copy.data, copy.len + 1);
@@ -355,17 +367,49 @@ ExpectString(ReadState *state, const Place *place, JsonSlice value)
 	return WrongType(state, place, value, "a string");
 }
 
+/*
+ * What a string says, in the server encoding: between its quotes, or in the
+ * current memory context.
+ */
+static JsonSlice
+StringContent(DocumentReader *reader, JsonSlice string)
+{
+	JsonSlice content = {string.start + 1, string.end - 1};
+	json_object *decoded;
+	char *text;
+
+	if (JsonSkipPlain(content.start, content.end) == content.end)
+		return content;
+	decoded = ParseValue(reader, string);
+	text = EncodingFromUtf8(json_object_get_string(decoded),
+							json_object_get_string_len(decoded));
+	content.start = text;
+	content.end = text + strlen(text);
+	return content;
+}
+
+static char *
+CopyOf(JsonSlice text)
+{
+	return pnstrdup(text.start, text.end - text.start);
+}
+
+static bool
+SliceIs(JsonSlice text, const char *string)
+{
+	size_t length = strlen(string);
+
+	return text.end - text.start == length &&
+		   memcmp(text.start, string, length) == 0;
+}
+
 static bool
 ReadString(ReadState *state, const Place *place, JsonSlice value,
 		   char **target)
 {
-	json_object *string;
-
 	if (!ExpectString(state, place, value))
 		return false;
-	string = ParseValue(state->reader, value);
-	*target = EncodingFromUtf8(json_object_get_string(string),
-							   json_object_get_string_len(string));
+	*target = CopyOf(StringContent(state->reader, value));
 	return true;
 }
 
@@ -373,17 +417,16 @@ static bool
 ReadTime(ReadState *state, const Place *place, JsonSlice value, bool required,
 		 OptionalTime *target)
 {
-	json_object *string;
+	JsonSlice text;
 	size_t length;
 
 	if (!ExpectString(state, place, value))
 		return false;
-	string = ParseValue(state->reader, value);
-	length = json_object_get_string_len(string);
+	text = StringContent(state->reader, value);
+	length = text.end - text.start;
 	if (length == 0 && required)
 		return true;
-	if (!TimestampParse(json_object_get_string(string), length,
-						&target->value))
+	if (!TimestampParse(text.start, length, &target->value))
 		return DocumentBadValue(
 			state->error, PathOf(place),
 			"be a date and time with a zone, such as 2018-02-26T20:54:04.345Z");
@@ -412,13 +455,12 @@ static bool
 ReadItemId(ReadState *state, const Place *place, JsonSlice value,
 		   HistoryItemDocument *item)
 {
-	json_object *string;
+	JsonSlice text;
 
 	if (!ExpectString(state, place, value))
 		return false;
-	string = ParseValue(state->reader, value);
-	if (!DocumentParseGuid(json_object_get_string(string),
-						   json_object_get_string_len(string), &item->id))
+	text = StringContent(state->reader, value);
+	if (!DocumentParseGuid(text.start, text.end - text.start, &item->id))
 		return DocumentBadValue(
 			state->error, PathOf(place),
 			"be a GUID, such as 61fc8f36-919f-4b73-89d4-1cb7b159d912");
@@ -434,7 +476,7 @@ static bool
 ReadAddImageQuery(ReadState *state, const Place *place, JsonSlice value,
 				  AttributionDocument *attribution)
 {
-	const char *string;
+	JsonSlice text;
 
 	attribution->has_add_image_query = true;
 	if (*value.start == 't' || *value.start == 'f')
@@ -444,9 +486,9 @@ ReadAddImageQuery(ReadState *state, const Place *place, JsonSlice value,
 	}
 	if (*value.start != '"')
 		return WrongType(state, place, value, "a boolean");
-	string = json_object_get_string(ParseValue(state->reader, value));
-	attribution->add_image_query = strcmp(string, "true") == 0;
-	if (!attribution->add_image_query && strcmp(string, "false") != 0)
+	text = StringContent(state->reader, value);
+	attribution->add_image_query = SliceIs(text, "true");
+	if (!attribution->add_image_query && !SliceIs(text, "false"))
 		return DocumentBadValue(state->error, PathOf(place),
 								"be true or false");
 	return true;
@@ -460,18 +502,19 @@ static bool
 ReadStatus(ReadState *state, const Place *place, JsonSlice value)
 {
 	if (*value.start == '"' &&
-		strcmp(json_object_get_string(ParseValue(state->reader, value)),
-			   "unknownFutureValue") == 0)
+		SliceIs(StringContent(state->reader, value), "unknownFutureValue"))
 		return DocumentBadValue(state->error, PathOf(place),
 								"be active, updated, deleted or ignored");
 	return true;
 }
 
 static bool
-ReadOpaque(ReadState *state, const Place *place, JsonSlice value)
+ReadOpaque(ReadState *state, const Place *place, JsonSlice value,
+		   JsonSlice *target)
 {
 	if (*value.start != '{')
 		return WrongType(state, place, value, "an object");
+	*target = value;
 	return true;
 }
 
@@ -556,7 +599,7 @@ ReadMember(ReadState *state, const Place *place, JsonSlice value,
 		case MEMBER_ADD_IMAGE_QUERY:
 			return ReadAddImageQuery(state, place, value, resource);
 		case MEMBER_OPAQUE:
-			return ReadOpaque(state, place, value);
+			return ReadOpaque(state, place, value, target);
 		case MEMBER_OBJECT:
 			return ReadNested(state, place, value, rule->nested, target);
 		case MEMBER_HISTORY_ITEMS:
@@ -578,16 +621,16 @@ CheckTypeAnnotation(ReadState *state, const Place *parent, JsonSlice value,
 					const char *type_name)
 {
 	Place place = {parent, TYPE_ANNOTATION, 0};
-	const char *type;
+	JsonSlice type;
 
 	if (*value.start == 'n')
 		return true;
 	if (!ExpectString(state, &place, value))
 		return false;
-	type = json_object_get_string(ParseValue(state->reader, value));
-	if (type[0] == '#')
-		type++;
-	if (strcmp(type, type_name) != 0)
+	type = StringContent(state->reader, value);
+	if (type.start < type.end && *type.start == '#')
+		type.start++;
+	if (!SliceIs(type, type_name))
 		return DocumentBadValue(state->error, PathOf(&place),
 								psprintf("be \"#%s\"", type_name));
 	return true;
@@ -596,8 +639,7 @@ CheckTypeAnnotation(ReadState *state, const Place *parent, JsonSlice value,
 static bool
 RefuseUnknown(ReadState *state, const Place *parent, JsonSlice name)
 {
-	json_object *string = ParseValue(state->reader, name);
-	Place place = {parent, json_object_get_string(string), 0};
+	Place place = {parent, CopyOf(StringContent(state->reader, name)), 0};
 
 	return DocumentUnknown(state->error, PathOf(&place));
 }
@@ -619,41 +661,59 @@ FindRule(const ResourceRule *rule, JsonSlice name)
 	return JsonNameIs(name, TYPE_ANNOTATION) ? i : -1;
 }
 
+/* The members of an object that there are rules for. */
+typedef struct FoundMembers
+{
+	JsonSlice values[MAX_MEMBERS]; /* by position of the rule */
+	int order[MAX_MEMBERS];		   /* positions, as they first occur */
+	int count;
+	int unknown_after; /* of those; -1: no member without a rule */
+	JsonSlice unknown; /* name of the first such */
+} FoundMembers;
+
 /*
- * Finds the members that there are rules for.  Of several with one name the
- * last counts, in the place of the first, as in json-c and in jsonb.
+ * Goes over an object.  Of several members with one name the last counts, in
+ * the place of the first, as in json-c and in jsonb.
  */
 static void
-FindMembers(JsonSlice object, const ResourceRule *rule, JsonSlice *values)
+FindMembers(JsonSlice object, const ResourceRule *rule, FoundMembers *found)
 {
 	JsonMembers members;
 	JsonSlice name;
 	JsonSlice value;
 
+	memset(found->values, 0, sizeof(found->values));
+	found->count = 0;
+	found->unknown_after = -1;
 	JsonBeginMembers(object, &members);
 	while (JsonNextMember(&members, &name, &value))
 	{
 		int position = FindRule(rule, name);
 
 		if (position >= 0)
-			values[position] = value;
+		{
+			if (found->values[position].start == NULL)
+				found->order[found->count++] = position;
+			found->values[position] = value;
+		}
+		else if (found->unknown_after < 0 && !JsonNameHas(name, '@'))
+		{
+			found->unknown_after = found->count;
+			found->unknown = name;
+		}
 	}
 }
 
 /*
- * Reads the member at a position, unless that was done.
+ * Reads the member that a rule is for.
  */
 static bool
 ReadFound(ReadState *state, const Place *parent, const ResourceRule *rule,
-		  int position, JsonSlice *values, void *target)
+		  int position, JsonSlice value, void *target)
 {
 	const MemberRule *member = &rule->members[position];
 	Place place = {parent, member->name, 0};
-	JsonSlice value = values[position];
 
-	values[position].start = NULL;
-	if (value.start == NULL)
-		return true;
 	if (member->name == NULL)
 		return CheckTypeAnnotation(state, parent, value, rule->type_name);
 	return *value.start == 'n' ||
@@ -667,28 +727,23 @@ static bool
 ReadObject(ReadState *state, const Place *place, JsonSlice object,
 		   const ResourceRule *rule, void *target)
 {
-	JsonSlice values[MAX_MEMBERS] = {{NULL, NULL}};
-	JsonMembers members;
-	JsonSlice name;
-	JsonSlice value;
+	FoundMembers found;
 
 	if (*object.start != '{')
 		return WrongType(state, place, object, "an object");
-	FindMembers(object, rule, values);
-	JsonBeginMembers(object, &members);
-	while (JsonNextMember(&members, &name, &value))
+	FindMembers(object, rule, &found);
+	if (!state->reader->rules.strict)
+		found.unknown_after = -1;
+	for (int i = 0; i < found.count && i != found.unknown_after; i++)
 	{
-		int position = FindRule(rule, name);
+		int position = found.order[i];
 
-		if (position >= 0)
-		{
-			if (!ReadFound(state, place, rule, position, values, target))
-				return false;
-		}
-		else if (state->reader->rules.strict && !JsonNameHas(name, '@'))
-			return RefuseUnknown(state, place, name);
+		if (!ReadFound(state, place, rule, position, found.values[position],
+					   target))
+			return false;
 	}
-	return true;
+	return found.unknown_after < 0 ||
+		   RefuseUnknown(state, place, found.unknown);
 }
 
 /*
@@ -789,39 +844,6 @@ ReadDocument(DocumentReader *reader, JsonSlice text, const ResourceRule *rule,
 		   ReadObject(&state, NULL, text, rule, target);
 }
 
-/*
- * Finds the opaque members in the text of an activity, which is read for the
- * second time for that; they are objects, as the tree has said, or null.
- * Among members of the same name the last one counts.
- */
-static void
-FindOpaqueMembers(JsonSlice text, ActivityDocument *activity)
-{
-	JsonMembers members;
-	JsonSlice name;
-	JsonSlice value;
-	JsonSlice visual_elements = {NULL, NULL};
-
-	JsonBeginMembers(text, &members);
-	while (JsonNextMember(&members, &name, &value))
-	{
-		if (JsonNameIs(name, "contentInfo"))
-			activity->content_info = value;
-		else if (JsonNameIs(name, "visualElements"))
-			visual_elements = value;
-	}
-	if (visual_elements.start != NULL)
-		(void) JsonFindMember(visual_elements, "content",
-							  &activity->visual_elements->content);
-}
-
-static void
-DropNull(JsonSlice *value)
-{
-	if (value->start != NULL && *value->start != '{')
-		value->start = NULL;
-}
-
 bool
 DocumentReadActivity(DocumentReader *reader, JsonSlice text,
 					 ActivityDocument *activity, DocumentError *error)
@@ -831,12 +853,7 @@ DocumentReadActivity(DocumentReader *reader, JsonSlice text,
 	good = ReadDocument(reader, text, &activity_rule, activity, error) &&
 		   DocumentCheckActivity(activity, &reader->rules, error);
 	FreeValue(reader);
-	if (!good)
-		return false;
-	FindOpaqueMembers(text, activity);
-	DropNull(&activity->content_info);
-	DropNull(&activity->visual_elements->content);
-	return true;
+	return good;
 }
 
 bool
@@ -859,15 +876,12 @@ static char *
 SalvageString(DocumentReader *reader, JsonSlice object, const char *name)
 {
 	JsonSlice value;
-	json_object *string;
 	DocumentError ignored;
 
 	if (!JsonFindMember(object, name, &value) || *value.start != '"' ||
 		!CheckText(value, &ignored))
 		return NULL;
-	string = ParseValue(reader, value);
-	return EncodingFromUtf8(json_object_get_string(string),
-							json_object_get_string_len(string));
+	return CopyOf(StringContent(reader, value));
 }
 
 /*

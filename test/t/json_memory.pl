@@ -44,7 +44,7 @@ $node->safe_psql('postgres', <<~"SQL");
 # pair, a number, members in objects in objects.
 my $long = 'word ' x 30;
 my $item = qq({"startedDateTime": "2024-01-01T00:00:00Z", "lastActiveDateTime": "2024-01-01T00:10:00Z",
-	"activeDurationSeconds": 20, "userTimezone": "Africa/Casablanca"});
+	"activeDurationSeconds": 20, "userTimezone": "Africa\\u002f$long"}) =~ s/\\\\/\\/gr;
 my $activity = sub {
 	my ($more) = @_;
 	return qq({"\@odata.type": "#microsoft.graph.userActivity", "appActivityId": "a", "activitySourceHost": "https://www.example.com",
@@ -53,7 +53,7 @@ my $activity = sub {
 		"contentInfo": {"a": [1, {"b": "c"}]} $more}) =~ s/\\\\/\\/gr;
 };
 my $id = q(activityfeed.activity_id('app', 'a'));
-my $element = '{"type": "viewed", "startDateTime": "2024-01-01T00:00:00Z", "performedBy": {"type": "user", "id": "u"}}';
+my $element = '{"type": "viewed", "startDateTime": "2024-01-01T00:00:00Z", "performedBy": {"type": "user", "id": "caf\u00e9 \ud83d\ude00"}}';
 my %calls = (
 	'an activity' => "SELECT FROM activityfeed.upsert_activity('u', 'app', '" . $activity->('') . "'::json)",
 	'an activity as jsonb' => "SELECT FROM activityfeed.upsert_activity('u', 'app', '" . $activity->('') . "'::jsonb)",
@@ -90,7 +90,7 @@ for my $name (sort keys %calls)
 	is($session->query_safe('SELECT fail_at(0)'), 't', "$name: json-c is there");
 	state_of($call);
 	my $requests = $session->query_safe('SELECT requests()');
-	cmp_ok($requests, '>', 10, "$name asks for memory $requests times");
+	cmp_ok($requests, '>', 4, "$name asks for memory $requests times");
 	my $before = $session->query_safe('SELECT everything()');
 	for my $n (1 .. $requests)
 	{
