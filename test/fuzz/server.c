@@ -413,3 +413,14 @@ j2date(int julian, int *year, int *month, int *day)
 	*month = from_march + (from_march < 10 ? 3 : -9);
 	*year = days / 146097 * 400 + era_year - 400 + (*month <= 2);
 }
+
+/* Decimal digits, with zeros in front up to a width, and no end. */
+char *
+pg_ultostr_zeropad(char *str, uint32 value, int32 minwidth)
+{
+	char digits[11];
+	int length = snprintf(digits, sizeof(digits), "%0*u", minwidth, value);
+
+	memcpy(str, digits, length);
+	return str + length;
+}
