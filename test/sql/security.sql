@@ -170,7 +170,7 @@ SELECT relation, pg_temp.try(format(way, relation)) AS seen, count(*) AS ways
 FROM unnest('{feed,activity,history_item}'::text[]) relation,
 	unnest(ARRAY['SELECT * FROM activityfeed.%s TABLESAMPLE BERNOULLI (100)', 'SELECT * FROM activityfeed.%s TABLESAMPLE SYSTEM (100) REPEATABLE (0)', 'SELECT * FROM ONLY activityfeed.%s',
 		'SELECT tableoid, ctid, xmin, t FROM activityfeed.%s t', 'SELECT * FROM activityfeed.%s FOR UPDATE', 'SELECT * FROM activityfeed.%s FOR KEY SHARE SKIP LOCKED',
-		'SELECT * FROM activityfeed.%s WHERE ctid = ANY (SELECT format(''(%%s,%%s)'', b, n)::tid FROM generate_series(0, 5) b, generate_series(1, 100) n)']) way
+		'SELECT * FROM activityfeed.%1$s WHERE ctid = ANY (SELECT format(''(%%s,%%s)'', b, n)::tid FROM generate_series(0, pg_relation_size(''activityfeed.%1$s'') / 8192) b, generate_series(1, 200) n)']) way
 GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT count(DISTINCT change_bucket) > 0 AS generated, max(user_id), max(app_id) FROM activity;
 COPY activityfeed.feed (user_id) TO STDOUT;
