@@ -29,6 +29,9 @@ include $(PGXS)
 # PGXS of Debian's packages does not track headers, nor those of bitcode.
 $(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h)
 
+# Where the server finds what isolation specs share.
+installcheck: export PGOPTIONS := $(PGOPTIONS) -c test.include=$(CURDIR)/test/include
+
 .PHONY: version
 version:
 	@echo $(EXTVERSION)

@@ -3,6 +3,23 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION activityfeed" to load this file. \quit
 
+--
+-- The schema is made here, so that it belongs to the extension and goes with
+-- it.  One that is there already may be somebody else's, who could then put
+-- into it what he likes: it is not taken over.
+--
+DO $$
+BEGIN
+	IF pg_catalog.to_regnamespace('activityfeed') IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'duplicate_schema',
+			MESSAGE = 'schema "activityfeed" already exists',
+			DETAIL = 'The extension makes this schema and shares it with nobody.',
+			HINT = 'Drop the schema, or give it another name.',
+			SCHEMA = 'activityfeed';
+	END IF;
+END
+$$;
+CREATE SCHEMA activityfeed;
 COMMENT ON SCHEMA activityfeed IS
 'Per-user activity feed in the resource model of Microsoft Graph user activities';
 
@@ -130,15 +147,15 @@ CREATE TABLE activityfeed.activity (
 	created_change_number bigint NOT NULL,
 	history_change_number bigint,
 	history_expiration_date_time timestamptz,
-	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number >> 8) STORED,
-	history_bucket bigint GENERATED ALWAYS AS (history_change_number >> 8) STORED,
-	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::date) STORED,
+	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number OPERATOR(pg_catalog.>>) 8) STORED,
+	history_bucket bigint GENERATED ALWAYS AS (history_change_number OPERATOR(pg_catalog.>>) 8) STORED,
+	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::pg_catalog.date) STORED,
 	CONSTRAINT activity_pkey PRIMARY KEY (user_id, id)
 ) WITH (fillfactor = 80);
 
 CREATE INDEX activity_change_idx ON activityfeed.activity (user_id, app_id, change_bucket);
 CREATE INDEX activity_history_idx ON activityfeed.activity (user_id, app_id, history_bucket)
-	WHERE status = 'updated' AND history_bucket IS NOT NULL;
+	WHERE status OPERATOR(pg_catalog.=) 'updated' AND history_bucket IS NOT NULL;
 CREATE INDEX activity_expiration_idx ON activityfeed.activity (expiration_day);
 
 COMMENT ON TABLE activityfeed.activity IS
@@ -186,8 +203,8 @@ CREATE TABLE activityfeed.history_item (
 	last_modified_date_time timestamptz NOT NULL,
 	expiration_date_time timestamptz NOT NULL,
 	change_number bigint NOT NULL,
-	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number >> 8) STORED,
-	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::date) STORED,
+	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number OPERATOR(pg_catalog.>>) 8) STORED,
+	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::pg_catalog.date) STORED,
 	CONSTRAINT history_item_pkey PRIMARY KEY (user_id, activity_id, id),
 	CONSTRAINT history_item_activity_fkey FOREIGN KEY (user_id, activity_id)
 		REFERENCES activityfeed.activity (user_id, id) ON DELETE CASCADE
@@ -223,18 +240,21 @@ COMMENT ON INDEX activityfeed.history_item_expiration_idx IS 'Purging: what has 
 
 CREATE TABLE activityfeed.external_activity (
 	connection_id text COLLATE "C" NOT NULL
-		CONSTRAINT external_activity_connection_id_length CHECK (octet_length(connection_id) BETWEEN 1 AND 512),
+		CONSTRAINT external_activity_connection_id_length CHECK (pg_catalog.octet_length(connection_id) OPERATOR(pg_catalog.>=) 1
+			AND pg_catalog.octet_length(connection_id) OPERATOR(pg_catalog.<=) 512),
 	item_id text COLLATE "C" NOT NULL
-		CONSTRAINT external_activity_item_id_length CHECK (octet_length(item_id) BETWEEN 1 AND 512),
+		CONSTRAINT external_activity_item_id_length CHECK (pg_catalog.octet_length(item_id) OPERATOR(pg_catalog.>=) 1
+			AND pg_catalog.octet_length(item_id) OPERATOR(pg_catalog.<=) 512),
 	id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
 	type activityfeed.external_activity_type NOT NULL,
 	start_date_time timestamptz NOT NULL
 		CONSTRAINT external_activity_start_is_finite CHECK (pg_catalog.isfinite(start_date_time)),
 	performed_by_type activityfeed.identity_type,
 	performed_by_id text COLLATE "C"
-		CONSTRAINT external_activity_performed_by_id_length CHECK (octet_length(performed_by_id) BETWEEN 1 AND 512),
+		CONSTRAINT external_activity_performed_by_id_length CHECK (pg_catalog.octet_length(performed_by_id) OPERATOR(pg_catalog.>=) 1
+			AND pg_catalog.octet_length(performed_by_id) OPERATOR(pg_catalog.<=) 512),
 	created_date_time timestamptz NOT NULL,
-	CONSTRAINT external_activity_performed_by_whole CHECK ((performed_by_type IS NULL) = (performed_by_id IS NULL)),
+	CONSTRAINT external_activity_performed_by_whole CHECK ((performed_by_type IS NULL) OPERATOR(pg_catalog.=) (performed_by_id IS NULL)),
 	CONSTRAINT external_activity_pkey PRIMARY KEY (connection_id, item_id, id)
 );
 
@@ -292,8 +312,8 @@ SELECT a.user_id, a.id, a.app_id, a.app_activity_id, a.activity_source_host,
 	a.change_number, a.created_change_number, a.history_change_number,
 	a.history_expiration_date_time
 FROM activityfeed.activity a
-WHERE a.status = 'updated'
-	AND a.expiration_date_time > pg_catalog.clock_timestamp();
+WHERE a.status OPERATOR(pg_catalog.=) 'updated'
+	AND a.expiration_date_time OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp();
 COMMENT ON VIEW activityfeed.live_activity IS
 'Activities that are not deleted, not ignored and not expired: for counts, search and ORMs';
 
@@ -304,11 +324,11 @@ SELECT h.user_id, h.activity_id, h.id, h.app_id, h.started_date_time,
 	h.created_date_time, h.last_modified_date_time, h.expiration_date_time,
 	h.change_number
 FROM activityfeed.history_item h
-	JOIN activityfeed.activity a ON a.user_id = h.user_id AND a.id = h.activity_id
-WHERE h.status <> 'deleted'
-	AND h.expiration_date_time > pg_catalog.clock_timestamp()
-	AND a.status = 'updated'
-	AND a.expiration_date_time > pg_catalog.clock_timestamp();
+	JOIN activityfeed.activity a ON a.user_id OPERATOR(pg_catalog.=) h.user_id AND a.id OPERATOR(pg_catalog.=) h.activity_id
+WHERE h.status OPERATOR(pg_catalog.<>) 'deleted'
+	AND h.expiration_date_time OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
+	AND a.status OPERATOR(pg_catalog.=) 'updated'
+	AND a.expiration_date_time OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp();
 COMMENT ON VIEW activityfeed.live_history_item IS
 'Sessions that are not deleted and not expired, of activities that are not deleted, not ignored and not expired';
 
@@ -830,6 +850,9 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) role) THEN
+		RAISE undefined_object USING MESSAGE = pg_catalog.format('role with OID %s does not exist', role::pg_catalog.oid);
+	END IF;
 	EXECUTE pg_catalog.format('REVOKE ALL ON ALL TABLES IN SCHEMA activityfeed FROM %s', role);
 	EXECUTE pg_catalog.format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA activityfeed FROM %s', role);
 	EXECUTE pg_catalog.format('REVOKE ALL ON ALL ROUTINES IN SCHEMA activityfeed FROM %s', role);
@@ -854,9 +877,8 @@ COMMENT ON FUNCTION activityfeed.revoke_access(regrole) IS
 REVOKE ALL ON ALL TABLES IN SCHEMA activityfeed FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA activityfeed FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA activityfeed FROM PUBLIC;
+-- Not the row types of tables and views: they give access to no row, and
+-- pg_dump warns of privileges on them each time.
 REVOKE ALL ON TYPE activityfeed.status, activityfeed.external_activity_type,
 	activityfeed.identity_type, activityfeed.external_activity_result,
-	activityfeed.change, activityfeed.feed, activityfeed.activity,
-	activityfeed.history_item, activityfeed.external_activity,
-	activityfeed.live_activity, activityfeed.live_history_item,
-	activityfeed.graph_response FROM PUBLIC;
+	activityfeed.change, activityfeed.graph_response FROM PUBLIC;

@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "storage/itemptr.h"
 #include "storage/proc.h"
 #include "utils/timestamp.h"
@@ -30,59 +31,64 @@
 /* clang-format off */
 
 /*
- * $1 user_id, $2 how many numbers, $3 that less one as microseconds; and $4
- * where the row is, for the first of the two.
+ * $1 user_id, $2 how many numbers, $3 that less one as microseconds, $4 the
+ * clock in UTC; and $5 where the row is, for the first of the two.
+ *
+ * Citus refuses updates in which volatile functions are called, or stable ones
+ * with columns.  So the clock is a parameter, and times are added up as
+ * timestamps without a zone, which depends on no setting.
  */
+#define NEXT_TIME \
+	"pg_catalog.timezone('UTC', GREATEST($4, " \
+	"pg_catalog.timezone('UTC', f.last_modified_date_time) " \
+	"OPERATOR(pg_catalog.+) '00:00:00.000001'::pg_catalog.interval) " \
+	"OPERATOR(pg_catalog.+) $3)"
 #define TAKE_FROM_FEED \
 	"UPDATE activityfeed.feed AS f SET " \
 	"change_number = f.change_number OPERATOR(pg_catalog.+) $2, " \
-	"last_modified_date_time = GREATEST(pg_catalog.clock_timestamp(), " \
-	"f.last_modified_date_time OPERATOR(pg_catalog.+) " \
-	"'00:00:00.000001'::pg_catalog.interval) OPERATOR(pg_catalog.+) $3 " \
+	"last_modified_date_time = " NEXT_TIME " " \
 	"WHERE f.user_id OPERATOR(pg_catalog.=) $1 "
 #define RETURNING_STAMP \
 	"RETURNING f.change_number, f.last_modified_date_time, f.ctid"
 
 static KeptPlan take_by_place = {
-	.sql = TAKE_FROM_FEED "AND f.ctid OPERATOR(pg_catalog.=) $4 " RETURNING_STAMP,
-	.nparams = 4,
-	.types = {TEXTOID, INT8OID, INTERVALOID, TIDOID}
+	.sql = TAKE_FROM_FEED "AND f.ctid OPERATOR(pg_catalog.=) $5 " RETURNING_STAMP,
+	.nparams = 5,
+	.types = {TEXTOID, INT8OID, INTERVALOID, TIMESTAMPOID, TIDOID}
 };
 
 static KeptPlan take_by_key = {
 	.sql = TAKE_FROM_FEED RETURNING_STAMP,
-	.nparams = 3,
-	.types = {TEXTOID, INT8OID, INTERVALOID},
+	.nparams = 4,
+	.types = {TEXTOID, INT8OID, INTERVALOID, TIMESTAMPOID},
 	.by_key = true
 };
 
 /*
- * A new feed starts at $4, the clock's microseconds since 1970, so that one
+ * A new feed starts at $5, the clock's microseconds since 1970, so that one
  * that was erased and made again does not reuse its numbers.
  */
 static KeptPlan create_feed = {
 	.sql = "INSERT INTO activityfeed.feed AS f (user_id, change_number, "
 	"last_modified_date_time, oldest_change_number) "
-	"VALUES ($1, $4 OPERATOR(pg_catalog.+) $2, "
-	"pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) $3, $4) "
+	"VALUES ($1, $5 OPERATOR(pg_catalog.+) $2, "
+	"pg_catalog.timezone('UTC', $4 OPERATOR(pg_catalog.+) $3), $5) "
 	"ON CONFLICT (user_id) DO UPDATE SET "
 	"change_number = f.change_number OPERATOR(pg_catalog.+) $2, "
-	"last_modified_date_time = GREATEST(pg_catalog.clock_timestamp(), "
-	"f.last_modified_date_time OPERATOR(pg_catalog.+) "
-	"'00:00:00.000001'::pg_catalog.interval) OPERATOR(pg_catalog.+) $3 "
+	"last_modified_date_time = " NEXT_TIME " "
 	RETURNING_STAMP,
-	.nparams = 4,
-	.types = {TEXTOID, INT8OID, INTERVALOID, INT8OID},
+	.nparams = 5,
+	.types = {TEXTOID, INT8OID, INTERVALOID, TIMESTAMPOID, INT8OID},
 	.by_key = true
 };
 
 /* clang-format on */
 
 /*
- * Where the feed row is that this transaction wrote last.  Finding it by key
- * goes through all the versions that the transaction has left behind, which
- * makes many writes of one user in one transaction quadratic.  It is no more
- * than a hint: a statement that finds nothing there looks by key.
+ * Where a feed's row is that this transaction wrote.  Finding it by key goes
+ * through all the versions that the transaction has left behind, which makes
+ * many writes of one user in one transaction quadratic.  It is no more than a
+ * hint: a statement that finds nothing there looks by key.
  */
 typedef struct FeedPlace
 {
@@ -92,7 +98,10 @@ typedef struct FeedPlace
 	char user_id[MAX_ID_LENGTH];
 } FeedPlace;
 
-static FeedPlace last_place = {InvalidLocalTransactionId};
+/* Of some users: each has its entry, which others may take from it. */
+#define PLACE_COUNT 64
+
+static FeedPlace places[PLACE_COUNT];
 
 /* What RETURNING_STAMP returns. */
 typedef struct TakenStamp
@@ -111,23 +120,32 @@ TakeStamp(void *context, Datum *values, bool *nulls)
 	ItemPointerCopy((ItemPointer) DatumGetPointer(values[2]), &taken->ctid);
 }
 
-static bool
-PlaceIsKnown(const text *user_id)
+static FeedPlace *
+PlaceOf(const text *user_id)
 {
-	return last_place.transaction == MyLocalTransactionId() &&
-		   last_place.user_id_length == VARSIZE_ANY_EXHDR(user_id) &&
-		   memcmp(last_place.user_id, VARDATA_ANY(user_id),
-				  last_place.user_id_length) == 0;
+	uint32 hash = hash_bytes((const unsigned char *) VARDATA_ANY(user_id),
+							 VARSIZE_ANY_EXHDR(user_id));
+
+	return &places[hash % PLACE_COUNT];
+}
+
+static bool
+PlaceIsKnown(const FeedPlace *place, const text *user_id)
+{
+	return place->transaction == MyLocalTransactionId() &&
+		   place->user_id_length == VARSIZE_ANY_EXHDR(user_id) &&
+		   memcmp(place->user_id, VARDATA_ANY(user_id),
+				  place->user_id_length) == 0;
 }
 
 static void
-RememberPlace(const text *user_id, const ItemPointerData *ctid)
+RememberPlace(FeedPlace *place, const text *user_id,
+			  const ItemPointerData *ctid)
 {
-	last_place.transaction = MyLocalTransactionId();
-	last_place.ctid = *ctid;
-	last_place.user_id_length = VARSIZE_ANY_EXHDR(user_id);
-	memcpy(last_place.user_id, VARDATA_ANY(user_id),
-		   last_place.user_id_length);
+	place->transaction = MyLocalTransactionId();
+	place->ctid = *ctid;
+	place->user_id_length = VARSIZE_ANY_EXHDR(user_id);
+	memcpy(place->user_id, VARDATA_ANY(user_id), place->user_id_length);
 }
 
 /*
@@ -154,17 +172,19 @@ bool
 ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 {
 	text *user = (text *) DatumGetPointer(user_id);
+	FeedPlace *place = PlaceOf(user);
 	Interval more = {.time = count - 1};
-	Datum values[4];
+	Datum values[5];
 	TakenStamp taken;
 	uint64 found = 0;
 
 	values[0] = user_id;
 	values[1] = Int64GetDatum(count);
 	values[2] = IntervalPGetDatum(&more);
-	if (PlaceIsKnown(user))
+	values[3] = TimestampGetDatum(GetCurrentTimestamp());
+	if (PlaceIsKnown(place, user))
 	{
-		values[3] = PointerGetDatum(&last_place.ctid);
+		values[4] = PointerGetDatum(&place->ctid);
 		found = PlanWrite(&take_by_place, values, NULL, TakeStamp, &taken);
 	}
 	if (found == 0)
@@ -173,12 +193,12 @@ ChangeTake(Datum user_id, int count, bool create, ChangeStamp *first)
 		return false;
 	if (found == 0)
 	{
-		values[3] = Int64GetDatum(ChangeClock());
+		values[4] = Int64GetDatum(ChangeClock());
 		found = PlanWrite(&create_feed, values, NULL, TakeStamp, &taken);
 	}
 	if (found != 1)
 		PlanRaiseSuppressed("feed");
-	RememberPlace(user, &taken.ctid);
+	RememberPlace(place, user, &taken.ctid);
 	if (setting_notify)
 		NotifyChanged(user, taken.last.number);
 	first->number = taken.last.number - (count - 1);

@@ -130,6 +130,9 @@ DocumentTextTrouble(DocumentError *error, JsonTrouble trouble,
 		case JSON_UNTRANSLATABLE:
 			what = "contains a character that the server encoding lacks";
 			break;
+		case JSON_NOT_IN_UTF8:
+			what = "contains a character that Unicode lacks";
+			break;
 		default:
 			what = "contains a number beyond the range of type numeric";
 	}

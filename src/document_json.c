@@ -7,11 +7,19 @@
  * declares a json_object too.
  *
  * json-c allocates with malloc, which an error would leak.  The reader
- * therefore hangs its tokener and its tree on a callback of the memory
+ * therefore hangs its tokener and its value on a callback of the memory
  * context that it lives in, before it parses anything.
+ *
+ * Nor does json-c look at what malloc returns, or not everywhere: without
+ * memory 0.16 aborts on an object that it could not make, cuts strings off and
+ * reads others as null, and up to 0.18 an object loses members.  So objects
+ * and arrays are walked over as text, which PostgreSQL has judged, and json-c
+ * is handed one string or number at a time: of that it can be told for sure
+ * whether it was read.
  */
 #include "postgres.h"
 
+#include <ctype.h>
 #include <json-c/json.h>
 
 #include "miscadmin.h"
@@ -26,7 +34,7 @@ struct DocumentReader
 {
 	DocumentRules rules;
 	json_tokener *tokener; /* owned; malloc'd */
-	json_object *root;	   /* owned; malloc'd; NULL between documents */
+	json_object *value;	   /* owned; malloc'd; NULL between documents */
 	MemoryContextCallback callback;
 };
 
@@ -60,6 +68,12 @@ typedef struct MemberRule
 	size_t offset;					   /* in the resource's struct */
 	const struct ResourceRule *nested; /* for MEMBER_OBJECT */
 } MemberRule;
+
+/* An annotation that is looked at. */
+#define TYPE_ANNOTATION "@odata.type"
+
+/* More than any resource has. */
+#define MAX_MEMBERS 16
 
 typedef struct ResourceRule
 {
@@ -172,21 +186,20 @@ static const ResourceRule external_activity_rule = {
 /* What a call of ReadObject works with. */
 typedef struct ReadState
 {
-	const DocumentRules *rules; /* borrowed */
-	DocumentError *error;		/* borrowed */
+	DocumentReader *reader; /* borrowed */
+	DocumentError *error;	/* borrowed */
 } ReadState;
 
-static bool ReadObject(ReadState *state, const Place *place,
-					   json_object *object, const ResourceRule *rule,
-					   void *target);
+static bool ReadObject(ReadState *state, const Place *place, JsonSlice object,
+					   const ResourceRule *rule, void *target);
 
 static void
-FreeTree(DocumentReader *reader)
+FreeValue(DocumentReader *reader)
 {
-	json_object *root = reader->root;
+	json_object *value = reader->value;
 
-	reader->root = NULL;
-	json_object_put(root); /* NULL is fine */
+	reader->value = NULL;
+	json_object_put(value); /* NULL is fine */
 }
 
 static void
@@ -194,7 +207,7 @@ FreeReader(void *arg)
 {
 	DocumentReader *reader = arg;
 
-	FreeTree(reader);
+	FreeValue(reader);
 	json_tokener_free(reader->tokener);
 }
 
@@ -208,11 +221,7 @@ DocumentReaderCreate(const DocumentRules *rules)
 
 	reader->rules = *rules;
 
-	/*
-	 * A container at the deepest level that JsonFindTrouble lets pass has
-	 * members one level further down.
-	 */
-	reader->tokener = json_tokener_new_ex(setting_max_depth + 1);
+	reader->tokener = json_tokener_new_ex(1); /* nothing nests */
 	if (reader->tokener == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
@@ -259,30 +268,6 @@ PathOf(const Place *place)
 /*
  * What a value is, with its article.
  */
-static const char *
-KindOf(json_object *value)
-{
-	switch (json_object_get_type(value))
-	{
-		case json_type_null:
-			return "null";
-		case json_type_boolean:
-			return "a boolean";
-		case json_type_int:
-		case json_type_double:
-			return "a number";
-		case json_type_string:
-			return "a string";
-		case json_type_array:
-			return "an array";
-		default:
-			return "an object";
-	}
-}
-
-/*
- * The same for a value that is still text.
- */
 const char *
 DocumentJsonKind(JsonSlice value)
 {
@@ -304,48 +289,101 @@ DocumentJsonKind(JsonSlice value)
 	}
 }
 
+/*
+ * json-c fails on a text that PostgreSQL has judged only when it has no memory.
+ */
+static void
+RaiseParserError(json_tokener *tokener)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+		 errdetail("The JSON parser failed: %s.",
+				   json_tokener_error_desc(json_tokener_get_error(tokener)))));
+}
+
+/*
+ * Hands a string or a number, which CheckText has seen, to json-c.
+ *
+ * Surrogate pairs are decoded before: json-c up to 0.18 takes the characters
+ * of some pairs (U+1D800 and up, and their like in other planes) for halves of
+ * another pair, and loses them.
+ */
+static json_object *
+ParseValue(DocumentReader *reader, JsonSlice text)
+{
+	size_t length = text.end - text.start;
+	const char *utf8 = EncodingToUtf8(text.start, &length);
+	JsonSlice slice = {utf8, utf8 + length};
+	StringInfoData copy;
+
+	initStringInfo(&copy);
+	if (JsonHasSurrogates(slice))
+		JsonAppendWithoutSurrogates(&copy, slice);
+	else
+		appendBinaryStringInfo(&copy, utf8, (int) length);
+	FreeValue(reader);
+	json_tokener_reset(reader->tokener);
+	/* with the zero byte behind it, which ends a number */
+	reader->value =
+		json_tokener_parse_ex(reader->tokener, copy.data, copy.len + 1);
+	if (reader->value == NULL ||
+		(copy.data[0] == '"' &&
+		 json_object_get_string_len(reader->value) !=
+			 JsonStringLength((JsonSlice){copy.data, copy.data + copy.len})))
+		RaiseParserError(reader->tokener);
+	pfree(copy.data);
+	return reader->value;
+}
+
 static bool
-WrongType(ReadState *state, const Place *place, json_object *value,
+WrongType(ReadState *state, const Place *place, JsonSlice value,
 		  const char *expected)
 {
 	return DocumentWrongType(state->error, PathOf(place), expected,
-							 KindOf(value));
+							 DocumentJsonKind(value));
 }
 
 /*
  * Requires a string.
  */
 static bool
-ExpectString(ReadState *state, const Place *place, json_object *value)
+ExpectString(ReadState *state, const Place *place, JsonSlice value)
 {
-	if (json_object_is_type(value, json_type_string))
+	if (*value.start == '"')
 		return true;
 	return WrongType(state, place, value, "a string");
 }
 
 static bool
-ReadString(ReadState *state, const Place *place, json_object *value,
+ReadString(ReadState *state, const Place *place, JsonSlice value,
 		   char **target)
 {
+	json_object *string;
+
 	if (!ExpectString(state, place, value))
 		return false;
-	*target = EncodingFromUtf8(json_object_get_string(value),
-							   json_object_get_string_len(value));
+	string = ParseValue(state->reader, value);
+	*target = EncodingFromUtf8(json_object_get_string(string),
+							   json_object_get_string_len(string));
 	return true;
 }
 
 static bool
-ReadTime(ReadState *state, const Place *place, json_object *value,
-		 bool required, OptionalTime *target)
+ReadTime(ReadState *state, const Place *place, JsonSlice value, bool required,
+		 OptionalTime *target)
 {
+	json_object *string;
 	size_t length;
 
 	if (!ExpectString(state, place, value))
 		return false;
-	length = json_object_get_string_len(value);
+	string = ParseValue(state->reader, value);
+	length = json_object_get_string_len(string);
 	if (length == 0 && required)
 		return true;
-	if (!TimestampParse(json_object_get_string(value), length, &target->value))
+	if (!TimestampParse(json_object_get_string(string), length,
+						&target->value))
 		return DocumentBadValue(
 			state->error, PathOf(place),
 			"be a date and time with a zone, such as 2018-02-26T20:54:04.345Z");
@@ -354,27 +392,33 @@ ReadTime(ReadState *state, const Place *place, json_object *value,
 }
 
 static bool
-ReadDuration(ReadState *state, const Place *place, json_object *value,
+ReadDuration(ReadState *state, const Place *place, JsonSlice value,
 			 HistoryItemDocument *item)
 {
-	if (json_object_is_type(value, json_type_double))
+	json_object *number;
+
+	if (*value.start != '-' && !isdigit((unsigned char) *value.start))
+		return WrongType(state, place, value, "an integer");
+	number = ParseValue(state->reader, value);
+	if (json_object_is_type(number, json_type_double))
 		return DocumentWrongType(state->error, PathOf(place), "an integer",
 								 "a fraction");
-	if (!json_object_is_type(value, json_type_int))
-		return WrongType(state, place, value, "an integer");
-	item->duration = json_object_get_int64(value); /* clamped */
+	item->duration = json_object_get_int64(number); /* clamped */
 	item->duration_given = true;
 	return true;
 }
 
 static bool
-ReadItemId(ReadState *state, const Place *place, json_object *value,
+ReadItemId(ReadState *state, const Place *place, JsonSlice value,
 		   HistoryItemDocument *item)
 {
+	json_object *string;
+
 	if (!ExpectString(state, place, value))
 		return false;
-	if (!DocumentParseGuid(json_object_get_string(value),
-						   json_object_get_string_len(value), &item->id))
+	string = ParseValue(state->reader, value);
+	if (!DocumentParseGuid(json_object_get_string(string),
+						   json_object_get_string_len(string), &item->id))
 		return DocumentBadValue(
 			state->error, PathOf(place),
 			"be a GUID, such as 61fc8f36-919f-4b73-89d4-1cb7b159d912");
@@ -387,21 +431,22 @@ ReadItemId(ReadState *state, const Place *place, json_object *value,
  * strings "true" and "false".
  */
 static bool
-ReadAddImageQuery(ReadState *state, const Place *place, json_object *value,
+ReadAddImageQuery(ReadState *state, const Place *place, JsonSlice value,
 				  AttributionDocument *attribution)
 {
+	const char *string;
+
 	attribution->has_add_image_query = true;
-	if (json_object_is_type(value, json_type_boolean))
+	if (*value.start == 't' || *value.start == 'f')
 	{
-		attribution->add_image_query = json_object_get_boolean(value);
+		attribution->add_image_query = *value.start == 't';
 		return true;
 	}
-	if (!json_object_is_type(value, json_type_string))
+	if (*value.start != '"')
 		return WrongType(state, place, value, "a boolean");
-	attribution->add_image_query =
-		strcmp(json_object_get_string(value), "true") == 0;
-	if (!attribution->add_image_query &&
-		strcmp(json_object_get_string(value), "false") != 0)
+	string = json_object_get_string(ParseValue(state->reader, value));
+	attribution->add_image_query = strcmp(string, "true") == 0;
+	if (!attribution->add_image_query && strcmp(string, "false") != 0)
 		return DocumentBadValue(state->error, PathOf(place),
 								"be true or false");
 	return true;
@@ -412,40 +457,56 @@ ReadAddImageQuery(ReadState *state, const Place *place, json_object *value,
  * sentinel of the metadata's enumeration is no status at all.
  */
 static bool
-ReadStatus(ReadState *state, const Place *place, json_object *value)
+ReadStatus(ReadState *state, const Place *place, JsonSlice value)
 {
-	if (json_object_is_type(value, json_type_string) &&
-		strcmp(json_object_get_string(value), "unknownFutureValue") == 0)
+	if (*value.start == '"' &&
+		strcmp(json_object_get_string(ParseValue(state->reader, value)),
+			   "unknownFutureValue") == 0)
 		return DocumentBadValue(state->error, PathOf(place),
 								"be active, updated, deleted or ignored");
 	return true;
 }
 
 static bool
-ReadOpaque(ReadState *state, const Place *place, json_object *value)
+ReadOpaque(ReadState *state, const Place *place, JsonSlice value)
 {
-	if (!json_object_is_type(value, json_type_object))
+	if (*value.start != '{')
 		return WrongType(state, place, value, "an object");
 	return true;
 }
 
 static bool
-ReadNested(ReadState *state, const Place *place, json_object *value,
+ReadNested(ReadState *state, const Place *place, JsonSlice value,
 		   const ResourceRule *rule, void **target)
 {
 	*target = palloc0(rule->size);
 	return ReadObject(state, place, value, rule, *target);
 }
 
+static size_t
+CountElements(JsonSlice array)
+{
+	JsonElements elements;
+	JsonSlice element;
+	size_t count = 0;
+
+	JsonBeginElements(array, &elements);
+	while (JsonNextElement(&elements, &element))
+		count++;
+	return count;
+}
+
 static bool
-ReadHistoryItems(ReadState *state, const Place *place, json_object *value,
+ReadHistoryItems(ReadState *state, const Place *place, JsonSlice value,
 				 ActivityDocument *activity)
 {
+	JsonElements elements;
+	JsonSlice item;
 	size_t count;
 
-	if (!json_object_is_type(value, json_type_array))
+	if (*value.start != '[')
 		return WrongType(state, place, value, "an array");
-	count = json_object_array_length(value);
+	count = CountElements(value);
 	if (count > setting_max_batch)
 	{
 		DocumentOverLimit(
@@ -458,13 +519,14 @@ ReadHistoryItems(ReadState *state, const Place *place, json_object *value,
 	}
 	activity->history_item_count = (int) count;
 	activity->history_items = palloc0(count * sizeof(HistoryItemDocument));
-	for (size_t i = 0; i < count; i++)
+	JsonBeginElements(value, &elements);
+	for (int i = 0; JsonNextElement(&elements, &item); i++)
 	{
-		Place element = {place, NULL, (int) i};
+		Place element = {place, NULL, i};
 
 		CHECK_FOR_INTERRUPTS();
-		if (!ReadObject(state, &element, json_object_array_get_idx(value, i),
-						&history_item_rule, &activity->history_items[i]))
+		if (!ReadObject(state, &element, item, &history_item_rule,
+						&activity->history_items[i]))
 			return false;
 	}
 	return true;
@@ -474,7 +536,7 @@ ReadHistoryItems(ReadState *state, const Place *place, json_object *value,
  * Reads a member that is not null into its place in the resource's struct.
  */
 static bool
-ReadMember(ReadState *state, const Place *place, json_object *value,
+ReadMember(ReadState *state, const Place *place, JsonSlice value,
 		   const MemberRule *rule, void *resource)
 {
 	void *target = (char *) resource + rule->offset;
@@ -512,64 +574,119 @@ ReadMember(ReadState *state, const Place *place, json_object *value,
  * type than the one that belongs in this place.
  */
 static bool
-CheckAnnotation(ReadState *state, const Place *place, json_object *value,
-				const char *type_name)
+CheckTypeAnnotation(ReadState *state, const Place *parent, JsonSlice value,
+					const char *type_name)
 {
+	Place place = {parent, TYPE_ANNOTATION, 0};
 	const char *type;
 
-	if (strcmp(place->name, "@odata.type") != 0 || value == NULL)
+	if (*value.start == 'n')
 		return true;
-	if (!ExpectString(state, place, value))
+	if (!ExpectString(state, &place, value))
 		return false;
-	type = json_object_get_string(value);
+	type = json_object_get_string(ParseValue(state->reader, value));
 	if (type[0] == '#')
 		type++;
 	if (strcmp(type, type_name) != 0)
-		return DocumentBadValue(state->error, PathOf(place),
+		return DocumentBadValue(state->error, PathOf(&place),
 								psprintf("be \"#%s\"", type_name));
 	return true;
 }
 
-static const MemberRule *
-FindRule(const MemberRule *rules, const char *name)
+static bool
+RefuseUnknown(ReadState *state, const Place *parent, JsonSlice name)
 {
-	for (; rules->name != NULL; rules++)
+	json_object *string = ParseValue(state->reader, name);
+	Place place = {parent, json_object_get_string(string), 0};
+
+	return DocumentUnknown(state->error, PathOf(&place));
+}
+
+/*
+ * The position of a member's rule; that of the table's end is the annotation
+ * that names the type.  -1: neither.
+ */
+static int
+FindRule(const ResourceRule *rule, JsonSlice name)
+{
+	int i;
+
+	for (i = 0; rule->members[i].name != NULL; i++)
 	{
-		if (strcmp(rules->name, name) == 0)
-			return rules;
+		if (JsonNameIs(name, rule->members[i].name))
+			return i;
 	}
-	return NULL;
+	return JsonNameIs(name, TYPE_ANNOTATION) ? i : -1;
+}
+
+/*
+ * Finds the members that there are rules for.  Of several with one name the
+ * last counts, in the place of the first, as in json-c and in jsonb.
+ */
+static void
+FindMembers(JsonSlice object, const ResourceRule *rule, JsonSlice *values)
+{
+	JsonMembers members;
+	JsonSlice name;
+	JsonSlice value;
+
+	JsonBeginMembers(object, &members);
+	while (JsonNextMember(&members, &name, &value))
+	{
+		int position = FindRule(rule, name);
+
+		if (position >= 0)
+			values[position] = value;
+	}
+}
+
+/*
+ * Reads the member at a position, unless that was done.
+ */
+static bool
+ReadFound(ReadState *state, const Place *parent, const ResourceRule *rule,
+		  int position, JsonSlice *values, void *target)
+{
+	const MemberRule *member = &rule->members[position];
+	Place place = {parent, member->name, 0};
+	JsonSlice value = values[position];
+
+	values[position].start = NULL;
+	if (value.start == NULL)
+		return true;
+	if (member->name == NULL)
+		return CheckTypeAnnotation(state, parent, value, rule->type_name);
+	return *value.start == 'n' ||
+		   ReadMember(state, &place, value, member, target);
 }
 
 /*
  * Reads an object by the rule of its resource into a zeroed struct.
  */
 static bool
-ReadObject(ReadState *state, const Place *place, json_object *object,
+ReadObject(ReadState *state, const Place *place, JsonSlice object,
 		   const ResourceRule *rule, void *target)
 {
-	json_object_iter iter;
+	JsonSlice values[MAX_MEMBERS] = {{NULL, NULL}};
+	JsonMembers members;
+	JsonSlice name;
+	JsonSlice value;
 
-	if (!json_object_is_type(object, json_type_object))
+	if (*object.start != '{')
 		return WrongType(state, place, object, "an object");
-	json_object_object_foreachC(object, iter)
+	FindMembers(object, rule, values);
+	JsonBeginMembers(object, &members);
+	while (JsonNextMember(&members, &name, &value))
 	{
-		Place member = {place, iter.key, 0};
-		const MemberRule *member_rule = FindRule(rule->members, iter.key);
+		int position = FindRule(rule, name);
 
-		if (strchr(iter.key, '@') != NULL)
+		if (position >= 0)
 		{
-			if (!CheckAnnotation(state, &member, iter.val, rule->type_name))
+			if (!ReadFound(state, place, rule, position, values, target))
 				return false;
 		}
-		else if (member_rule == NULL)
-		{
-			if (state->rules->strict)
-				return DocumentUnknown(state->error, PathOf(&member));
-		}
-		else if (iter.val != NULL &&
-				 !ReadMember(state, &member, iter.val, member_rule, target))
-			return false;
+		else if (state->reader->rules.strict && !JsonNameHas(name, '@'))
+			return RefuseUnknown(state, place, name);
 	}
 	return true;
 }
@@ -590,6 +707,40 @@ CheckIsObject(JsonSlice text, DocumentError *error)
 }
 
 /*
+ * Finds what jsonb would refuse, or json-c, which speaks UTF-8 only.
+ */
+static JsonTrouble
+FindTrouble(JsonSlice text, const char **where)
+{
+	JsonTrouble trouble = JsonFindTrouble(text, setting_max_depth, where);
+
+	if (trouble != JSON_FINE)
+		return trouble;
+	*where = text.start +
+			 EncodingConvertibleLength(text.start, text.end - text.start);
+	return *where < text.end ? JSON_NOT_IN_UTF8 : JSON_FINE;
+}
+
+/*
+ * The path of the member that holds the byte at "where", up to a name that
+ * UTF-8 lacks: a client could not be told it.
+ */
+static char *
+PathAt(JsonSlice text, const char *where)
+{
+	StringInfoData path;
+	size_t length;
+
+	initStringInfo(&path);
+	JsonAppendPath(&path, text, setting_max_depth, where);
+	length = EncodingConvertibleLength(path.data, path.len);
+	if (length < path.len && length > 0 && path.data[length - 1] == '.')
+		length--;
+	path.data[length] = '\0';
+	return path.data;
+}
+
+/*
  * Looks at a text, before anything is built from it, for what could not be
  * stored.
  */
@@ -597,8 +748,7 @@ static bool
 CheckText(JsonSlice text, DocumentError *error)
 {
 	const char *where = NULL;
-	JsonTrouble trouble = JsonFindTrouble(text, setting_max_depth, &where);
-	StringInfoData path;
+	JsonTrouble trouble = FindTrouble(text, &where);
 
 	if (trouble == JSON_FINE)
 		return true;
@@ -608,116 +758,84 @@ CheckText(JsonSlice text, DocumentError *error)
 			psprintf(
 				"The document is nested deeper than the %d levels set by activityfeed.max_depth.",
 				setting_max_depth));
-	initStringInfo(&path);
-	JsonAppendPath(&path, text, setting_max_depth, where);
-	return DocumentTextTrouble(error, trouble, path.data);
+	return DocumentTextTrouble(error, trouble, PathAt(text, where));
 }
 
 /*
- * json-c fails on a text that PostgreSQL has judged only when it has no memory.
- */
-static void
-RaiseParserError(json_tokener *tokener)
-{
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-		 errdetail("The JSON parser failed: %s.",
-				   json_tokener_error_desc(json_tokener_get_error(tokener)))));
-}
-
-/*
- * Hands a text, which CheckText has seen, to json-c.
- *
- * Surrogate pairs are decoded before: json-c up to 0.18 takes the characters
- * of some pairs (U+1D800 and up, and their like in other planes) for halves of
- * another pair, and loses them.
- */
-static void
-ParseText(DocumentReader *reader, JsonSlice text)
-{
-	size_t length = text.end - text.start;
-	const char *utf8 = EncodingToUtf8(text.start, &length);
-	JsonSlice slice = {utf8, utf8 + length};
-	StringInfoData decoded = {0};
-
-	if (JsonHasSurrogates(slice))
-	{
-		initStringInfo(&decoded);
-		JsonAppendWithoutSurrogates(&decoded, slice);
-		utf8 = decoded.data;
-		length = decoded.len;
-	}
-	FreeTree(reader);
-	json_tokener_reset(reader->tokener);
-	reader->root = json_tokener_parse_ex(reader->tokener, utf8, (int) length);
-	if (reader->root == NULL)
-		RaiseParserError(reader->tokener);
-	if (decoded.data != NULL)
-		pfree(decoded.data);
-}
-
-/*
- * Parses a text into reader->root.
+ * Looks at a document before anything of it is read.
  */
 static bool
-ParseTree(DocumentReader *reader, JsonSlice text, DocumentError *error)
+CheckDocument(JsonSlice text, DocumentError *error)
 {
 	size_t length = text.end - text.start;
 
 	if (length > setting_max_document_size)
 		return DocumentTooLarge(error, length);
-	if (!CheckIsObject(text, error) || !CheckText(text, error))
-		return false;
-	ParseText(reader, text);
-	return true;
+	return CheckIsObject(text, error) && CheckText(text, error);
 }
 
 /*
- * Parses a document and reads it by the rule of its resource.
+ * Checks a document and reads it by the rule of its resource.
  */
 static bool
 ReadDocument(DocumentReader *reader, JsonSlice text, const ResourceRule *rule,
 			 void *target, DocumentError *error)
 {
-	ReadState state = {&reader->rules, error};
+	ReadState state = {reader, error};
 
 	memset(target, 0, rule->size);
 	error->sqlstate = 0;
-	return ParseTree(reader, text, error) &&
-		   ReadObject(&state, NULL, reader->root, rule, target);
+	return CheckDocument(text, error) &&
+		   ReadObject(&state, NULL, text, rule, target);
 }
 
 /*
- * The text of an opaque member, if it is an object (and not null).
+ * Finds the opaque members in the text of an activity, which is read for the
+ * second time for that; they are objects, as the tree has said, or null.
+ * Among members of the same name the last one counts.
  */
-static JsonSlice
-FindOpaque(JsonSlice object, const char *name)
+static void
+FindOpaqueMembers(JsonSlice text, ActivityDocument *activity)
 {
+	JsonMembers members;
+	JsonSlice name;
 	JsonSlice value;
-	JsonSlice none = {NULL, NULL};
+	JsonSlice visual_elements = {NULL, NULL};
 
-	if (JsonFindMember(object, name, &value) && *value.start == '{')
-		return value;
-	return none;
+	JsonBeginMembers(text, &members);
+	while (JsonNextMember(&members, &name, &value))
+	{
+		if (JsonNameIs(name, "contentInfo"))
+			activity->content_info = value;
+		else if (JsonNameIs(name, "visualElements"))
+			visual_elements = value;
+	}
+	if (visual_elements.start != NULL)
+		(void) JsonFindMember(visual_elements, "content",
+							  &activity->visual_elements->content);
+}
+
+static void
+DropNull(JsonSlice *value)
+{
+	if (value->start != NULL && *value->start != '{')
+		value->start = NULL;
 }
 
 bool
 DocumentReadActivity(DocumentReader *reader, JsonSlice text,
 					 ActivityDocument *activity, DocumentError *error)
 {
-	JsonSlice visual_elements;
 	bool good;
 
 	good = ReadDocument(reader, text, &activity_rule, activity, error) &&
 		   DocumentCheckActivity(activity, &reader->rules, error);
-	FreeTree(reader);
+	FreeValue(reader);
 	if (!good)
 		return false;
-	activity->content_info = FindOpaque(text, "contentInfo");
-	if (JsonFindMember(text, "visualElements", &visual_elements))
-		activity->visual_elements->content =
-			FindOpaque(visual_elements, "content");
+	FindOpaqueMembers(text, activity);
+	DropNull(&activity->content_info);
+	DropNull(&activity->visual_elements->content);
 	return true;
 }
 
@@ -729,7 +847,7 @@ DocumentReadHistoryItem(DocumentReader *reader, JsonSlice text,
 
 	good = ReadDocument(reader, text, &history_item_rule, item, error) &&
 		   DocumentCheckHistoryItem(item, &reader->rules, "", error);
-	FreeTree(reader);
+	FreeValue(reader);
 	return good;
 }
 
@@ -741,14 +859,15 @@ static char *
 SalvageString(DocumentReader *reader, JsonSlice object, const char *name)
 {
 	JsonSlice value;
+	json_object *string;
 	DocumentError ignored;
 
 	if (!JsonFindMember(object, name, &value) || *value.start != '"' ||
 		!CheckText(value, &ignored))
 		return NULL;
-	ParseText(reader, value);
-	return EncodingFromUtf8(json_object_get_string(reader->root),
-							json_object_get_string_len(reader->root));
+	string = ParseValue(reader, value);
+	return EncodingFromUtf8(json_object_get_string(string),
+							json_object_get_string_len(string));
 }
 
 /*
@@ -786,6 +905,6 @@ DocumentReadExternalActivity(DocumentReader *reader, JsonSlice text,
 		DocumentCheckExternalActivity(activity, error);
 	if (!good)
 		SalvageExternalActivity(reader, text, activity);
-	FreeTree(reader);
+	FreeValue(reader);
 	return good;
 }

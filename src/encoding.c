@@ -23,6 +23,49 @@ NeedsNoConversion(void)
 }
 
 /*
+ * The length of the ASCII that a text begins with.
+ */
+static size_t
+AsciiLength(const char *text, size_t length)
+{
+	size_t ascii = 0;
+
+	while (ascii < length && !IS_HIGHBIT_SET(text[ascii]))
+		ascii++;
+	return ascii;
+}
+
+/*
+ * How much of a server text, from its start, can be said in UTF-8: all of it,
+ * or what stands before the first character that UTF-8 lacks.
+ */
+size_t
+EncodingConvertibleLength(const char *text, size_t length)
+{
+	unsigned char converted[8192]; /* only to see that it can be done */
+	int server_encoding = GetDatabaseEncoding();
+	size_t done;
+	int more = 1;
+	Oid conversion;
+
+	if (NeedsNoConversion())
+		return length;
+	done = AsciiLength(text, length);
+	if (done == length)
+		return length;
+	conversion = FindDefaultConversionProc(server_encoding, PG_UTF8);
+	while (OidIsValid(conversion) && done < length && more > 0)
+	{
+		more = pg_do_encoding_conversion_buf(
+			conversion, server_encoding, PG_UTF8,
+			(unsigned char *) unconstify(char *, text) + done,
+			(int) (length - done), converted, sizeof(converted), true);
+		done += more;
+	}
+	return done;
+}
+
+/*
  * Returns server text of *length bytes as UTF-8, and sets *length to its
  * length; the text itself where it needs no conversion, else a palloc'd copy.
  * Raises 22P05 for a character that UTF-8 lacks.
@@ -32,7 +75,7 @@ EncodingToUtf8(const char *text, size_t *length)
 {
 	char *converted;
 
-	if (NeedsNoConversion())
+	if (NeedsNoConversion() || AsciiLength(text, *length) == *length)
 		return text;
 	converted = pg_server_to_any(text, (int) *length, PG_UTF8);
 	if (converted != text)
@@ -49,7 +92,7 @@ EncodingFromUtf8(const char *text, size_t length)
 {
 	char *copy = pnstrdup(text, length);
 
-	if (NeedsNoConversion())
+	if (NeedsNoConversion() || AsciiLength(copy, length) == length)
 		return copy;
 	return pg_any_to_server(copy, (int) length, PG_UTF8);
 }

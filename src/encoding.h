@@ -8,6 +8,7 @@
 #include "lib/stringinfo.h"
 
 extern const char *EncodingToUtf8(const char *text, size_t *length);
+extern size_t EncodingConvertibleLength(const char *text, size_t length);
 extern char *EncodingFromUtf8(const char *text, size_t length);
 extern void EncodingAppendUtf8(StringInfo out, uint32 code_point);
 extern bool EncodingHasCharacter(uint32 code_point);

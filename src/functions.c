@@ -555,6 +555,7 @@ AddExternalActivities(FunctionCallInfo fcinfo, bool is_jsonb)
 	JsonSlice array;
 	DocumentError error;
 
+	RefuseReadOnly(fcinfo);
 	text = DocumentArgument(fcinfo, 2, "activities", is_jsonb, true);
 	if (!ExternalFindBatch(text, setting_strict, &array, &error))
 		DocumentRaise(&error);

@@ -51,6 +51,7 @@ activityfeed_invalidate_cursors(PG_FUNCTION_ARGS)
 	PrincipalCheckService();
 	if (!every_user)
 		user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
+	RefuseReadOnly(fcinfo);
 	SPI_connect();
 	feeds = ChangesInvalidateCursors(user_id, every_user);
 	SPI_finish();

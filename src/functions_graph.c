@@ -20,8 +20,9 @@ EXPORTS_END
 
 static const char *const response_names[] = {"status", "location", "body"};
 
+static int16 response_places[lengthof(response_names)];
 static const RowShape response_shape = {lengthof(response_names),
-										response_names};
+										response_names, response_places};
 
 static GraphRequest
 RequestArguments(FunctionCallInfo fcinfo)
@@ -32,6 +33,8 @@ RequestArguments(FunctionCallInfo fcinfo)
 		TextDatumGetCString(ArgumentRequired(fcinfo, 2, "method"));
 	request.target =
 		TextDatumGetCString(ArgumentRequired(fcinfo, 3, "target"));
+	if (pg_strcasecmp(request.method, "POST") == 0)
+		RefuseReadOnly(fcinfo);
 	request.principal = GraphMethodWritesFeed(request.method)
 							? PrincipalForWrite(fcinfo)
 							: PrincipalForRead(fcinfo);

@@ -37,6 +37,7 @@ activityfeed_purge_expired(PG_FUNCTION_ARGS)
 
 	PrincipalCheckService();
 	batch_size = DatumGetInt32(ArgumentRequired(fcinfo, 0, "batch_size"));
+	RefuseReadOnly(fcinfo);
 	if (batch_size < 1 || batch_size > MAX_PURGE_BATCH)
 		ArgumentBadValue("batch_size",
 						 psprintf("be from 1 to %d", MAX_PURGE_BATCH));
@@ -84,6 +85,7 @@ activityfeed_erase_user(PG_FUNCTION_ARGS)
 
 	PrincipalCheckService();
 	user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
+	RefuseReadOnly(fcinfo);
 	SPI_connect();
 	removed = EraseUser(user_id);
 	SPI_finish();

@@ -10,15 +10,17 @@
 
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
-#include "utils/jsonb.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "activityfeed.h"
 #include "graph_json.h"
+#include "json_text.h"
 #include "row.h"
 #include "timestamp.h"
+
+#define UUID_TEXT_LENGTH 36
+#define MAX_INTEGER_LENGTH 21 /* with sign and end */
 
 /*
  * Appends what comes before a member's value.
@@ -27,8 +29,13 @@ static void
 BeginMember(StringInfo out, const char *name)
 {
 	if (out->data[out->len - 1] != '{')
-		appendStringInfoString(out, ", ");
-	appendStringInfo(out, "\"%s\": ", name);
+	{
+		appendStringInfoCharMacro(out, ',');
+		appendStringInfoCharMacro(out, ' ');
+	}
+	JsonTextString(out, name, (int) strlen(name));
+	appendStringInfoCharMacro(out, ':');
+	appendStringInfoCharMacro(out, ' ');
 }
 
 /*
@@ -40,7 +47,7 @@ BeginOrNull(StringInfo out, const char *name, bool isnull)
 {
 	BeginMember(out, name);
 	if (isnull)
-		appendStringInfoString(out, "null");
+		appendBinaryStringInfo(out, "null", 4);
 	return !isnull;
 }
 
@@ -49,10 +56,11 @@ AppendText(StringInfo out, const char *name, Datum value, bool isnull)
 {
 	if (BeginOrNull(out, name, isnull))
 	{
-		char *string = TextDatumGetCString(value);
+		text *string = DatumGetTextPP(value);
 
-		escape_json(out, string);
-		pfree(string);
+		JsonTextString(out, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+		if ((Pointer) string != DatumGetPointer(value))
+			pfree(string);
 	}
 }
 
@@ -61,9 +69,9 @@ AppendTime(StringInfo out, const char *name, Datum value, bool isnull)
 {
 	if (BeginOrNull(out, name, isnull))
 	{
-		appendStringInfoChar(out, '"');
+		appendStringInfoCharMacro(out, '"');
 		TimestampAppend(out, DatumGetTimestampTz(value));
-		appendStringInfoChar(out, '"');
+		appendStringInfoCharMacro(out, '"');
 	}
 }
 
@@ -74,7 +82,7 @@ AppendJsonb(StringInfo out, const char *name, Datum value, bool isnull)
 	{
 		Jsonb *jsonb = DatumGetJsonbP(value);
 
-		(void) JsonbToCString(out, &jsonb->root, VARSIZE(jsonb));
+		JsonTextJsonb(out, jsonb);
 		if ((Pointer) jsonb != DatumGetPointer(value))
 			pfree(jsonb);
 	}
@@ -87,7 +95,7 @@ AppendEnum(StringInfo out, const char *name, Datum value, bool isnull)
 	{
 		char *label = DatumGetCString(DirectFunctionCall1(enum_out, value));
 
-		escape_json(out, label);
+		JsonTextString(out, label, (int) strlen(label));
 		pfree(label);
 	}
 }
@@ -99,26 +107,44 @@ static void
 AppendId(StringInfo out, const char *name, Datum value, bool isnull)
 {
 	if (BeginOrNull(out, name, isnull))
-		appendStringInfo(out, "\"" INT64_FORMAT "\"", DatumGetInt64(value));
+	{
+		char digits[MAX_INTEGER_LENGTH];
+
+		JsonTextString(out, digits, pg_lltoa(DatumGetInt64(value), digits));
+	}
 }
 
 static void
 AppendUuid(StringInfo out, const char *name, Datum value, bool isnull)
 {
-	if (BeginOrNull(out, name, isnull))
-	{
-		char *uuid = DatumGetCString(DirectFunctionCall1(uuid_out, value));
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *uuid;
+	char text[UUID_TEXT_LENGTH];
+	int length = 0;
 
-		escape_json(out, uuid);
-		pfree(uuid);
+	if (!BeginOrNull(out, name, isnull))
+		return;
+	uuid = DatumGetUUIDP(value)->data;
+	for (int i = 0; i < UUID_LEN; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			text[length++] = '-';
+		text[length++] = digits[uuid[i] >> 4];
+		text[length++] = digits[uuid[i] & 0xf];
 	}
+	JsonTextString(out, text, length);
 }
 
 static void
 AppendInteger(StringInfo out, const char *name, Datum value, bool isnull)
 {
 	if (BeginOrNull(out, name, isnull))
-		appendStringInfo(out, "%d", DatumGetInt32(value));
+	{
+		char digits[MAX_INTEGER_LENGTH];
+
+		appendBinaryStringInfo(out, digits,
+							   pg_ltoa(DatumGetInt32(value), digits));
+	}
 }
 
 #define COLUMN(column) values[column], nulls[column]
@@ -231,7 +257,7 @@ void
 GraphJsonStringMember(StringInfo out, const char *name, const char *string)
 {
 	if (BeginOrNull(out, name, string == NULL))
-		escape_json(out, string);
+		JsonTextString(out, string, (int) strlen(string));
 }
 
 /*

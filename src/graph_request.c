@@ -271,11 +271,19 @@ Handle(GraphCall *call, const Route *route)
 static bool
 ReadTarget(GraphCall *call)
 {
-	size_t length = strlen(call->request->target);
-	const char *utf8 = EncodingToUtf8(call->request->target, &length);
+	const char *text = call->request->target;
+	size_t length = strlen(text);
 	OdataError error;
 
-	if (!OdataParseTarget(utf8, &call->target, &error))
+	if (EncodingConvertibleLength(text, length) < length)
+	{
+		GraphAnswerError(call->answer, 400, "BadRequest",
+						 "The target has a character that Unicode lacks.",
+						 NULL);
+		return false;
+	}
+	if (!OdataParseTarget(EncodingToUtf8(text, &length), &call->target,
+						  &error))
 	{
 		AnswerOdataError(call, &error);
 		return false;

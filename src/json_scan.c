@@ -43,12 +43,12 @@ SkipSpace(const char *p, const char *end)
 static const char *
 SkipString(const char *p, const char *end)
 {
-	for (p++; p < end; p++)
+	for (p++; (p = JsonSkipPlain(p, end)) < end; p++)
 	{
 		if (*p == '"')
 			return p + 1;
-		if (*p == '\\')
-			p++;
+		if (*p == '\\' && ++p == end)
+			break;
 	}
 	return end;
 }
@@ -361,7 +361,7 @@ CheckString(const char **p, const char *end)
 	const char *cursor = *p + 1;
 	JsonTrouble trouble;
 
-	while (cursor < end && *cursor != '"')
+	while ((cursor = JsonSkipPlain(cursor, end)) < end && *cursor != '"')
 	{
 		if (*cursor++ != '\\' || cursor == end)
 			continue;
@@ -469,7 +469,7 @@ JsonFindTrouble(JsonSlice document, int max_depth, const char **where)
 	const char *end = document.end;
 	int depth = 0;
 
-	while (p < end)
+	while ((p = SkipSpace(p, end)) < end)
 	{
 		JsonTrouble trouble = JSON_FINE;
 
@@ -661,4 +661,27 @@ JsonAppendWithoutSurrogates(StringInfo out, JsonSlice document)
 		p = pair + 12;
 	}
 	appendBinaryStringInfo(out, p, document.end - p);
+}
+
+/*
+ * How many bytes a string in UTF-8, with its quotes and without surrogates,
+ * has when its escapes are decoded.
+ */
+size_t
+JsonStringLength(JsonSlice string)
+{
+	const char *end = string.end - 1;
+	size_t length = 0;
+
+	for (const char *p = string.start + 1; p < end; p++, length++)
+	{
+		int code_point;
+
+		if (*p != '\\' || *++p != 'u')
+			continue;
+		code_point = ReadHex4(p + 1, end);
+		length += (code_point >= 0x80) + (code_point >= 0x800);
+		p += 4;
+	}
+	return length;
 }

@@ -32,8 +32,37 @@ typedef enum JsonTrouble
 	JSON_LONE_SURROGATE,   /* half of a \ud8xx\udcxx pair */
 	JSON_UNTRANSLATABLE,   /* \uxxxx that the server encoding lacks */
 	JSON_NUMBER_TOO_LARGE, /* beyond what numeric can hold */
-	JSON_TOO_DEEP		   /* more nested containers than allowed */
+	JSON_TOO_DEEP,		   /* more nested containers than allowed */
+	JSON_NOT_IN_UTF8	   /* a character that UTF-8 lacks: json-c's trouble */
 } JsonTrouble;
+
+/* A word with the same byte in each place. */
+#define EVERY_BYTE(byte) (UINT64CONST(0x0101010101010101) * (byte))
+
+/* Whether a word has a byte below n, which is at most 128. */
+#define HAS_LESS(word, n) (((word) -EVERY_BYTE(n)) & ~(word) &EVERY_BYTE(0x80))
+
+/*
+ * Where the run of characters ends that stand for themselves in a string: at
+ * a quote, a backslash or a control character.  Every server encoding uses
+ * the bytes of ASCII for nothing else, so bytes are looked at, eight at once.
+ */
+static inline const char *
+JsonSkipPlain(const char *p, const char *end)
+{
+	uint64 word;
+
+	for (; end - p >= (ptrdiff_t) sizeof(word); p += sizeof(word))
+	{
+		memcpy(&word, p, sizeof(word));
+		if ((HAS_LESS(word, ' ') | HAS_LESS(word ^ EVERY_BYTE('"'), 1) |
+			 HAS_LESS(word ^ EVERY_BYTE('\\'), 1)) != 0)
+			break;
+	}
+	while (p < end && *p != '"' && *p != '\\' && (unsigned char) *p >= ' ')
+		p++;
+	return p;
+}
 
 extern JsonSlice JsonSliceOf(const char *text, size_t length);
 extern JsonTrouble JsonFindTrouble(JsonSlice document, int max_depth,
@@ -43,6 +72,7 @@ extern void JsonAppendPath(StringInfo path, JsonSlice document, int max_depth,
 						   const char *where);
 extern bool JsonHasSurrogates(JsonSlice document);
 extern void JsonAppendWithoutSurrogates(StringInfo out, JsonSlice document);
+extern size_t JsonStringLength(JsonSlice string);
 extern bool JsonFindMember(JsonSlice object, const char *name,
 						   JsonSlice *value);
 extern void JsonBeginMembers(JsonSlice object, JsonMembers *members);

@@ -50,6 +50,19 @@ ShutdownReceiver(DestReceiver *self)
 {
 }
 
+/*
+ * Generic plans, but under Citus: it finds the worker of most statements only
+ * when it knows the user.
+ */
+static int
+CursorOptions(void)
+{
+	bool distributed =
+		GetConfigOption("citus.shard_count", true, false) != NULL;
+
+	return distributed ? CURSOR_OPT_CUSTOM_PLAN : CURSOR_OPT_GENERIC_PLAN;
+}
+
 static void
 PlanPrepare(KeptPlan *plan)
 {
@@ -57,7 +70,7 @@ PlanPrepare(KeptPlan *plan)
 	CachedPlanSource *source;
 
 	prepared = SPI_prepare_cursor(plan->sql, plan->nparams, plan->types,
-								  CURSOR_OPT_GENERIC_PLAN);
+								  CursorOptions());
 	if (prepared == NULL)
 		elog(ERROR, "could not prepare a statement: %s",
 			 SPI_result_code_string(SPI_result));
@@ -127,16 +140,27 @@ ExecuteGenericPlan(KeptPlan *plan, Datum *values, const bool *nulls,
 	return processed;
 }
 
+/*
+ * SPI leaves its own memory context current, which goes with SPI_finish: what
+ * the caller makes afterwards is to be where the caller wants it.
+ */
 static uint64
 PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 			PlanRowTaker take, void *context)
 {
+	MemoryContext caller_context = CurrentMemoryContext;
+	uint64 processed;
+
 	if (plan->plan == NULL)
 		PlanPrepare(plan);
+	MemoryContextSwitchTo(caller_context);
 	if (plan_cache_mode == PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN)
-		return ExecuteGenericPlan(plan, values, nulls, read_only, take,
-								  context);
-	return ExecutePlan(plan, values, nulls, read_only, take, context);
+		processed =
+			ExecuteGenericPlan(plan, values, nulls, read_only, take, context);
+	else
+		processed = ExecutePlan(plan, values, nulls, read_only, take, context);
+	MemoryContextSwitchTo(caller_context);
+	return processed;
 }
 
 /*

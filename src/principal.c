@@ -18,10 +18,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #include "activityfeed.h"
 #include "principal.h"
@@ -122,6 +124,19 @@ PrincipalCheckService(void)
 }
 
 /*
+ * Raises 25006 for a function that writes where nothing can be written, also
+ * if there should be nothing to write: a standby may lag behind, and "there
+ * is no such activity" would be wrong.
+ */
+void
+RefuseReadOnly(FunctionCallInfo fcinfo)
+{
+	if (XactReadOnly)
+		PreventCommandIfReadOnly(
+			psprintf("%s()", get_func_name(fcinfo->flinfo->fn_oid)));
+}
+
+/*
  * The first two arguments of a function that writes: a user and an app.
  */
 Principal
@@ -129,6 +144,7 @@ PrincipalForWrite(FunctionCallInfo fcinfo)
 {
 	Principal principal = {0};
 
+	RefuseReadOnly(fcinfo);
 	principal.user_id = ArgumentId(fcinfo, 0, "user_id", MAX_ID_LENGTH);
 	principal.app_id = ArgumentId(fcinfo, 1, "app_id", MAX_ID_LENGTH);
 	PrincipalCheck(&principal);

@@ -20,6 +20,7 @@ typedef struct Principal
 
 extern void PrincipalDefineSettings(void);
 
+extern void RefuseReadOnly(FunctionCallInfo fcinfo);
 extern Principal PrincipalForWrite(FunctionCallInfo fcinfo);
 extern Principal PrincipalForRead(FunctionCallInfo fcinfo);
 extern void PrincipalCheck(const Principal *principal);

@@ -7,8 +7,9 @@
  * passed over with all its rows.  So a purge waits for nobody, and any number
  * can run at once.
  *
- * Each row is then deleted by a statement of its own, which looks at the
- * expiration again: it has a snapshot that was taken under the lock.  Last the
+ * Rows are then deleted by other statements, one for the sessions of each
+ * activity, which look at the expiration again: they have a snapshot that was
+ * taken under the lock.  Last the
  * feed's row is updated, also where nothing in it changes: a writer under
  * REPEATABLE READ, whose snapshot still has the rows, fails on that and not
  * on what it would derive from them.
@@ -19,6 +20,7 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -62,16 +64,16 @@ static KeptPlan find_expired_activities = {
 	"'deleted'::activityfeed.status, " \
 	row ".change_number, " row ".expiration_date_time"
 
-/* $1 user_id, $2 activity id, $3 the time now, $4 id */
-static KeptPlan delete_expired_item = {
+/* $1 user_id, $2 activity id, $3 the time now, $4 ids */
+static KeptPlan delete_expired_items = {
 	.sql = "DELETE FROM activityfeed.history_item AS h "
 	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
 	"AND h.activity_id OPERATOR(pg_catalog.=) $2 "
-	"AND h.id OPERATOR(pg_catalog.=) $4 "
+	"AND h.id OPERATOR(pg_catalog.=) ANY ($4) "
 	"AND h.expiration_date_time OPERATOR(pg_catalog.<=) $3 "
 	RETURNING_DELETED("h"),
 	.nparams = 4,
-	.types = {TEXTOID, INT8OID, TIMESTAMPTZOID, UUIDOID},
+	.types = {TEXTOID, INT8OID, TIMESTAMPTZOID, UUIDARRAYOID},
 	.by_key = true
 };
 
@@ -239,7 +241,6 @@ SetRow(Datum *values, const ExpiredRow *row, const Purge *purge)
 	values[0] = PointerGetDatum(row->user_id);
 	values[1] = Int64GetDatum(row->activity_id);
 	values[2] = TimestampTzGetDatum(purge->now);
-	values[3] = UUIDPGetDatum(&row->id);
 }
 
 /*
@@ -271,6 +272,34 @@ FinishActivity(Purge *purge, const ExpiredRow *row)
 	purge->latest = DT_NOBEGIN;
 }
 
+static bool
+IsOfSameActivity(const ExpiredRow *a, const ExpiredRow *b)
+{
+	return a->activity_id == b->activity_id && CompareUsers(a, b) == 0;
+}
+
+/*
+ * Deletes sessions of one activity.
+ */
+static void
+DeleteItems(Purge *purge, const ExpiredRow *rows, int count)
+{
+	Datum *ids = palloc(count * sizeof(Datum));
+	Datum values[4];
+	ArrayType *array;
+
+	for (int i = 0; i < count; i++)
+		ids[i] = UUIDPGetDatum(&rows[i].id);
+	array =
+		construct_array(ids, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
+	SetRow(values, rows, purge);
+	values[3] = PointerGetDatum(array);
+	(void) PlanWrite(&delete_expired_items, values, NULL, TakeDeletedItem,
+					 purge);
+	pfree(array);
+	pfree(ids);
+}
+
 /*
  * Sessions and their tombstones.
  */
@@ -278,22 +307,21 @@ static void
 PurgeItems(Purge *purge, int64 limit)
 {
 	ExpiredRows found = FindExpired(&find_expired_items, purge, limit);
-	Datum values[4];
+	const ExpiredRow *end = found.rows + found.count;
+	const ExpiredRow *row = found.rows;
 
-	for (int i = 0; i < found.count; i++)
+	while (row < end)
 	{
-		const ExpiredRow *row = &found.rows[i];
-		bool is_last = i + 1 == found.count;
-		bool is_users_last = is_last || CompareUsers(row, row + 1) != 0;
+		const ExpiredRow *next = row + 1;
 
 		CHECK_FOR_INTERRUPTS();
-		SetRow(values, row, purge);
-		(void) PlanWrite(&delete_expired_item, values, NULL, TakeDeletedItem,
-						 purge);
-		if (is_users_last || row->activity_id != row[1].activity_id)
-			FinishActivity(purge, row);
-		if (is_users_last)
+		while (next < end && IsOfSameActivity(row, next))
+			next++;
+		DeleteItems(purge, row, (int) (next - row));
+		FinishActivity(purge, row);
+		if (next == end || CompareUsers(row, next) != 0)
 			FinishUser(purge, row);
+		row = next;
 	}
 }
 

@@ -13,8 +13,19 @@
 
 #include "row.h"
 
-static const char *const activity_names[] = {"user_id",
-											 "id",
+static const char *const activity_names[] = {"id",
+											 "change_number",
+											 "created_change_number",
+											 "change_bucket",
+											 "created_date_time",
+											 "last_modified_date_time",
+											 "expiration_date_time",
+											 "expiration_day",
+											 "status",
+											 "history_change_number",
+											 "history_bucket",
+											 "history_expiration_date_time",
+											 "user_id",
 											 "app_id",
 											 "app_activity_id",
 											 "activity_source_host",
@@ -24,35 +35,24 @@ static const char *const activity_names[] = {"user_id",
 											 "fallback_url",
 											 "user_timezone",
 											 "visual_elements",
-											 "content_info",
-											 "status",
-											 "created_date_time",
-											 "last_modified_date_time",
-											 "expiration_date_time",
-											 "change_number",
-											 "created_change_number",
-											 "history_change_number",
-											 "history_expiration_date_time",
-											 "change_bucket",
-											 "history_bucket",
-											 "expiration_day"};
+											 "content_info"};
 
-static const char *const history_item_names[] = {"user_id",
-												 "activity_id",
+static const char *const history_item_names[] = {"activity_id",
+												 "change_number",
+												 "change_bucket",
+												 "created_date_time",
+												 "last_modified_date_time",
+												 "expiration_date_time",
+												 "expiration_day",
+												 "status",
 												 "id",
+												 "user_id",
 												 "app_id",
 												 "started_date_time",
 												 "last_active_date_time",
 												 "active_duration_seconds",
 												 "active_duration_given",
-												 "user_timezone",
-												 "status",
-												 "created_date_time",
-												 "last_modified_date_time",
-												 "expiration_date_time",
-												 "change_number",
-												 "change_bucket",
-												 "expiration_day"};
+												 "user_timezone"};
 
 static const char *const external_activity_names[] = {"connection_id",
 													  "item_id",
@@ -75,14 +75,24 @@ static const char *const change_names[] = {"change_number",
 										   "created_change_number",
 										   "document"};
 
-const RowShape activity_shape = {ACTIVITY_COLUMN_COUNT, activity_names};
+static int16 activity_places[ACTIVITY_COLUMN_COUNT];
+static int16 history_item_places[HISTORY_ITEM_COLUMN_COUNT];
+static int16 external_activity_places[EXTERNAL_ACTIVITY_COLUMN_COUNT];
+static int16 external_result_places[EXTERNAL_RESULT_COLUMN_COUNT];
+static int16 change_places[CHANGE_COLUMN_COUNT];
+
+const RowShape activity_shape = {ACTIVITY_COLUMN_COUNT, activity_names,
+								 activity_places};
 const RowShape history_item_shape = {HISTORY_ITEM_COLUMN_COUNT,
-									 history_item_names};
+									 history_item_names, history_item_places};
 const RowShape external_activity_shape = {EXTERNAL_ACTIVITY_COLUMN_COUNT,
-										  external_activity_names};
+										  external_activity_names,
+										  external_activity_places};
 const RowShape external_result_shape = {EXTERNAL_RESULT_COLUMN_COUNT,
-										external_result_names};
-const RowShape change_shape = {CHANGE_COLUMN_COUNT, change_names};
+										external_result_names,
+										external_result_places};
+const RowShape change_shape = {CHANGE_COLUMN_COUNT, change_names,
+							   change_places};
 
 StaticAssertDecl(ACTIVITY_COLUMN_COUNT <= MAX_ROW_COLUMNS &&
 					 HISTORY_ITEM_COLUMN_COUNT <= MAX_ROW_COLUMNS,
@@ -100,23 +110,45 @@ StaticAssertDecl(lengthof(external_result_names) ==
 StaticAssertDecl(lengthof(change_names) == CHANGE_COLUMN_COUNT,
 				 "change's columns and their names differ");
 
+static bool
+IsAttribute(TupleDesc type, int position, const char *name)
+{
+	Form_pg_attribute attribute = TupleDescAttr(type, position);
+
+	return !attribute->attisdropped &&
+		   strcmp(NameStr(attribute->attname), name) == 0;
+}
+
 /*
- * The position in a row type of a column, which is most probably at "hint",
- * or -1.
+ * The position in a row type of a column, or -1.
  */
 static int
-FindAttribute(TupleDesc type, const char *name, int hint)
+FindAttribute(TupleDesc type, const char *name)
 {
 	for (int i = 0; i < type->natts; i++)
 	{
-		int position = (hint + i) % type->natts;
-		Form_pg_attribute attribute = TupleDescAttr(type, position);
-
-		if (!attribute->attisdropped &&
-			strcmp(NameStr(attribute->attname), name) == 0)
-			return position;
+		if (IsAttribute(type, i, name))
+			return i;
 	}
 	return -1;
+}
+
+/*
+ * The same for a column of the module's, which is most probably where it was
+ * the last time.
+ */
+static int
+FindColumn(const RowShape *shape, TupleDesc type, int column)
+{
+	int16 *place;
+
+	if (shape->places == NULL)
+		return FindAttribute(type, shape->names[column]);
+	place = &shape->places[column];
+	if (*place < 0 || *place >= type->natts ||
+		!IsAttribute(type, *place, shape->names[column]))
+		*place = FindAttribute(type, shape->names[column]);
+	return *place;
 }
 
 /*
@@ -125,7 +157,7 @@ FindAttribute(TupleDesc type, const char *name, int hint)
 AttrNumber
 RowAttributeNumber(TupleDesc type, const char *name)
 {
-	int position = FindAttribute(type, name, 0);
+	int position = FindAttribute(type, name);
 
 	if (position < 0)
 		elog(ERROR, "row type lacks column \"%s\"", name);
@@ -157,7 +189,7 @@ RowForm(const RowShape *shape, TupleDesc expected, const Datum *values,
 	memset(form_values, 0, expected->natts * sizeof(Datum));
 	for (int i = 0; i < shape->count; i++)
 	{
-		int position = FindAttribute(expected, shape->names[i], i);
+		int position = FindColumn(shape, expected, i);
 
 		if (position < 0)
 			continue;
@@ -193,7 +225,7 @@ RowDeform(const RowShape *shape, HeapTupleHeader row, Datum *values,
 	heap_deform_tuple(&tuple, type, all_values, all_nulls);
 	for (int i = 0; i < shape->count; i++)
 	{
-		int position = FindAttribute(type, shape->names[i], i);
+		int position = FindColumn(shape, type, i);
 
 		nulls[i] = position < 0 || all_nulls[position];
 		values[i] = nulls[i] ? (Datum) 0 : all_values[position];

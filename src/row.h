@@ -3,7 +3,10 @@
  *		The tables' columns: their order in SQL text and their places in rows.
  *
  * Within the module a row is an array of values and one of nulls, in the
- * order of the enums below, which is that of the COLUMNS lists.
+ * order of the enums below, which is that of the COLUMNS lists.  Columns of
+ * fixed width that are never null come first, and not in the order of the
+ * table: what a list is sorted by is then found without a walk through the
+ * texts before it.
  */
 #ifndef ACTIVITYFEED_ROW_H
 #define ACTIVITYFEED_ROW_H
@@ -13,8 +16,19 @@
 
 typedef enum ActivityColumn
 {
-	ACTIVITY_USER_ID,
 	ACTIVITY_ID,
+	ACTIVITY_CHANGE_NUMBER,
+	ACTIVITY_CREATED_CHANGE_NUMBER,
+	ACTIVITY_CHANGE_BUCKET,
+	ACTIVITY_CREATED,
+	ACTIVITY_LAST_MODIFIED,
+	ACTIVITY_EXPIRATION,
+	ACTIVITY_EXPIRATION_DAY,
+	ACTIVITY_STATUS,
+	ACTIVITY_HISTORY_CHANGE_NUMBER,
+	ACTIVITY_HISTORY_BUCKET,
+	ACTIVITY_HISTORY_EXPIRATION,
+	ACTIVITY_USER_ID,
 	ACTIVITY_APP_ID,
 	ACTIVITY_APP_ACTIVITY_ID,
 	ACTIVITY_SOURCE_HOST,
@@ -25,63 +39,52 @@ typedef enum ActivityColumn
 	ACTIVITY_USER_TIMEZONE,
 	ACTIVITY_VISUAL_ELEMENTS,
 	ACTIVITY_CONTENT_INFO,
-	ACTIVITY_STATUS,
-	ACTIVITY_CREATED,
-	ACTIVITY_LAST_MODIFIED,
-	ACTIVITY_EXPIRATION,
-	ACTIVITY_CHANGE_NUMBER,
-	ACTIVITY_CREATED_CHANGE_NUMBER,
-	ACTIVITY_HISTORY_CHANGE_NUMBER,
-	ACTIVITY_HISTORY_EXPIRATION,
-	ACTIVITY_CHANGE_BUCKET,
-	ACTIVITY_HISTORY_BUCKET,
-	ACTIVITY_EXPIRATION_DAY,
 	ACTIVITY_COLUMN_COUNT
 } ActivityColumn;
 
 /* clang-format off */
 #define ACTIVITY_COLUMNS_OF(a) \
-	a ".user_id, " a ".id, " a ".app_id, " a ".app_activity_id, " \
+	a ".id, " a ".change_number, " a ".created_change_number, " \
+	a ".change_bucket, " a ".created_date_time, " \
+	a ".last_modified_date_time, " a ".expiration_date_time, " \
+	a ".expiration_day, " a ".status, " a ".history_change_number, " \
+	a ".history_bucket, " a ".history_expiration_date_time, " \
+	a ".user_id, " a ".app_id, " a ".app_activity_id, " \
 	a ".activity_source_host, " a ".activation_url, " \
 	a ".app_display_name, " a ".content_url, " a ".fallback_url, " \
-	a ".user_timezone, " a ".visual_elements, " a ".content_info, " \
-	a ".status, " a ".created_date_time, " a ".last_modified_date_time, " \
-	a ".expiration_date_time, " a ".change_number, " \
-	a ".created_change_number, " a ".history_change_number, " \
-	a ".history_expiration_date_time, " a ".change_bucket, " \
-	a ".history_bucket, " a ".expiration_day"
+	a ".user_timezone, " a ".visual_elements, " a ".content_info"
 #define ACTIVITY_COLUMNS ACTIVITY_COLUMNS_OF("a")
 /* clang-format on */
 
 typedef enum HistoryItemColumn
 {
-	HISTORY_ITEM_USER_ID,
 	HISTORY_ITEM_ACTIVITY_ID,
+	HISTORY_ITEM_CHANGE_NUMBER,
+	HISTORY_ITEM_CHANGE_BUCKET,
+	HISTORY_ITEM_CREATED,
+	HISTORY_ITEM_LAST_MODIFIED,
+	HISTORY_ITEM_EXPIRATION,
+	HISTORY_ITEM_EXPIRATION_DAY,
+	HISTORY_ITEM_STATUS,
 	HISTORY_ITEM_ID,
+	HISTORY_ITEM_USER_ID,
 	HISTORY_ITEM_APP_ID,
 	HISTORY_ITEM_STARTED,
 	HISTORY_ITEM_LAST_ACTIVE,
 	HISTORY_ITEM_DURATION,
 	HISTORY_ITEM_DURATION_GIVEN,
 	HISTORY_ITEM_USER_TIMEZONE,
-	HISTORY_ITEM_STATUS,
-	HISTORY_ITEM_CREATED,
-	HISTORY_ITEM_LAST_MODIFIED,
-	HISTORY_ITEM_EXPIRATION,
-	HISTORY_ITEM_CHANGE_NUMBER,
-	HISTORY_ITEM_CHANGE_BUCKET,
-	HISTORY_ITEM_EXPIRATION_DAY,
 	HISTORY_ITEM_COLUMN_COUNT
 } HistoryItemColumn;
 
 /* clang-format off */
 #define HISTORY_ITEM_COLUMNS_OF(a) \
-	a ".user_id, " a ".activity_id, " a ".id, " a ".app_id, " \
-	a ".started_date_time, " a ".last_active_date_time, " \
-	a ".active_duration_seconds, " a ".active_duration_given, " \
-	a ".user_timezone, " a ".status, " a ".created_date_time, " \
-	a ".last_modified_date_time, " a ".expiration_date_time, " \
-	a ".change_number, " a ".change_bucket, " a ".expiration_day"
+	a ".activity_id, " a ".change_number, " a ".change_bucket, " \
+	a ".created_date_time, " a ".last_modified_date_time, " \
+	a ".expiration_date_time, " a ".expiration_day, " a ".status, " \
+	a ".id, " a ".user_id, " a ".app_id, " a ".started_date_time, " \
+	a ".last_active_date_time, " a ".active_duration_seconds, " \
+	a ".active_duration_given, " a ".user_timezone"
 #define HISTORY_ITEM_COLUMNS HISTORY_ITEM_COLUMNS_OF("h")
 /* clang-format on */
 
@@ -130,6 +133,7 @@ typedef struct RowShape
 {
 	int count;
 	const char *const *names;
+	int16 *places; /* where each was last found; or NULL */
 } RowShape;
 
 #define MAX_ROW_COLUMNS 32

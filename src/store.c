@@ -39,31 +39,40 @@
 	TIMESTAMPTZOID}
 #define UPSERT_PARAMETERS		15
 
-static KeptPlan replace_activity = {
-	.sql = "UPDATE activityfeed.activity AS a SET "
-	"activity_source_host = $5, activation_url = $6, app_display_name = $7, "
-	"content_url = $8, fallback_url = $9, user_timezone = $10, "
+#define SET_CLIENT_MEMBERS \
+	"activity_source_host = $5, activation_url = $6, app_display_name = $7, " \
+	"content_url = $8, fallback_url = $9, user_timezone = $10, " \
 	"visual_elements = $11, content_info = $12, "
-	"status = CASE WHEN a.status OPERATOR(pg_catalog.=) "
-	"'ignored'::activityfeed.status AND " ACTIVITY_IS_LIVE("$13")
-	" THEN 'ignored'::activityfeed.status "
-	"ELSE 'updated'::activityfeed.status END, "
-	"created_date_time = CASE WHEN " ACTIVITY_IS_LIVE("$13")
-	" THEN a.created_date_time ELSE $13 END, "
-	"last_modified_date_time = $13, "
-	"expiration_date_time = CASE WHEN " ACTIVITY_IS_LIVE("$13")
-	" THEN GREATEST($15, a.history_expiration_date_time) ELSE $15 END, "
-	"change_number = $14, "
-	"created_change_number = CASE WHEN " ACTIVITY_IS_LIVE("$13")
-	" THEN a.created_change_number ELSE $14 END, "
-	"history_change_number = CASE WHEN " ACTIVITY_IS_LIVE("$13")
-	" THEN a.history_change_number END, "
-	"history_expiration_date_time = CASE WHEN " ACTIVITY_IS_LIVE("$13")
-	" THEN a.history_expiration_date_time END "
-	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
-	"AND a.id OPERATOR(pg_catalog.=) $2 "
-	"AND a.app_id OPERATOR(pg_catalog.=) $3 "
+#define IS_THE_ACTIVITY \
+	"a.user_id OPERATOR(pg_catalog.=) $1 " \
+	"AND a.id OPERATOR(pg_catalog.=) $2 " \
+	"AND a.app_id OPERATOR(pg_catalog.=) $3 " \
 	"AND a.app_activity_id OPERATOR(pg_catalog.=) $4 "
+
+/*
+ * Statements of their own for what is live and what counts as absent: the
+ * executor prepares every expression and every generated column anew for each
+ * execution, so the common case names no column that it leaves as it is.
+ */
+static KeptPlan replace_activity = {
+	.sql = "UPDATE activityfeed.activity AS a SET " SET_CLIENT_MEMBERS
+	"last_modified_date_time = $13, change_number = $14, "
+	"expiration_date_time = GREATEST($15, a.history_expiration_date_time) "
+	"WHERE " IS_THE_ACTIVITY "AND " ACTIVITY_IS_LIVE("$13") " "
+	"RETURNING " ACTIVITY_COLUMNS,
+	.nparams = UPSERT_PARAMETERS,
+	.types = UPSERT_TYPES,
+	.by_key = true
+};
+
+static KeptPlan revive_activity = {
+	.sql = "UPDATE activityfeed.activity AS a SET " SET_CLIENT_MEMBERS
+	"status = 'updated'::activityfeed.status, "
+	"created_date_time = $13, last_modified_date_time = $13, "
+	"expiration_date_time = $15, change_number = $14, "
+	"created_change_number = $14, history_change_number = NULL, "
+	"history_expiration_date_time = NULL "
+	"WHERE " IS_THE_ACTIVITY "AND NOT " ACTIVITY_IS_LIVE("$13") " "
 	"RETURNING " ACTIVITY_COLUMNS,
 	.nparams = UPSERT_PARAMETERS,
 	.types = UPSERT_TYPES,
@@ -157,24 +166,6 @@ static KeptPlan ignore_activity = {
 
 /* clang-format on */
 
-/* Looks at an upsert's row on its way to the caller. */
-typedef struct UpsertedRow
-{
-	PlanRowTaker take;
-	void *context;
-	int64 created_change_number;
-} UpsertedRow;
-
-static void
-TakeUpserted(void *context, Datum *values, bool *nulls)
-{
-	UpsertedRow *row = context;
-
-	row->created_change_number =
-		DatumGetInt64(values[ACTIVITY_CREATED_CHANGE_NUMBER]);
-	row->take(row->context, values, nulls);
-}
-
 static void
 SetString(Datum *values, bool *nulls, int position, const char *string)
 {
@@ -215,26 +206,24 @@ DeleteHistory(Datum user_id, int64 activity_id)
 }
 
 /*
- * Writes the activity's own row.  One that was replaced though it counts as
+ * Writes the activity's own row.  One that was there though it counts as
  * absent loses the history that it may still have.
  */
 static StoreOutcome
 WriteActivity(Datum *values, bool *nulls, ChangeStamp stamp, PlanRowTaker take,
 			  void *context)
 {
-	UpsertedRow row = {take, context, 0};
-
 	values[12] = TimestampTzGetDatum(stamp.time);
 	values[13] = Int64GetDatum(stamp.number);
 	values[14] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
-	if (PlanWrite(&replace_activity, values, nulls, TakeUpserted, &row) > 0)
+	if (PlanWrite(&replace_activity, values, nulls, take, context) > 0 ||
+		PlanWrite(&insert_activity, values, nulls, take, context) > 0)
+		return STORE_DONE;
+	if (PlanWrite(&revive_activity, values, nulls, take, context) > 0)
 	{
-		if (row.created_change_number == stamp.number)
-			DeleteHistory(values[0], DatumGetInt64(values[1]));
+		DeleteHistory(values[0], DatumGetInt64(values[1]));
 		return STORE_DONE;
 	}
-	if (PlanWrite(&insert_activity, values, nulls, take, context) > 0)
-		return STORE_DONE;
 	if (PlanWrite(&find_collision, values, NULL, NULL, NULL) == 0)
 		PlanRaiseSuppressed("activity");
 	return STORE_COLLISION;

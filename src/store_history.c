@@ -46,6 +46,28 @@
 	"AND a.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status " \
 	"AND a.expiration_date_time OPERATOR(pg_catalog.>) $10"
 
+/*
+ * A live item, whose expiration stays: what nearly every heartbeat is.  Its
+ * activity is live, too, and expires no earlier: nothing of that has to be
+ * looked at.  As in store.c, a statement that says little costs little.
+ */
+static KeptPlan replace_live_item = {
+	.sql = "UPDATE activityfeed.history_item AS h SET "
+	"started_date_time = $5, last_active_date_time = $6, "
+	"active_duration_seconds = $7, active_duration_given = $8, "
+	"user_timezone = $9, status = " ITEM_STATUS ", "
+	"last_modified_date_time = $10, change_number = $11 "
+	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
+	"AND h.activity_id OPERATOR(pg_catalog.=) $2 "
+	"AND h.id OPERATOR(pg_catalog.=) $3 "
+	"AND h.app_id OPERATOR(pg_catalog.=) $4 "
+	"AND " ITEM_IS_LIVE("$10") " "
+	"RETURNING " HISTORY_ITEM_COLUMNS,
+	.nparams = ITEM_PARAMETERS,
+	.types = ITEM_TYPES,
+	.by_key = true
+};
+
 static KeptPlan replace_item = {
 	.sql = "UPDATE activityfeed.history_item AS h SET "
 	"started_date_time = $5, last_active_date_time = $6, "
@@ -76,25 +98,44 @@ static KeptPlan insert_item = {
 	"SELECT $1, $2, COALESCE($3, pg_catalog.gen_random_uuid()), $4, $5, $6, "
 	"$7, $8, $9, " ITEM_STATUS ", $10, $10, $11, COALESCE($12, $13) "
 	"FROM activityfeed.activity AS a WHERE " PARENT_IS_LIVE " "
+	"ON CONFLICT (user_id, activity_id, id) DO NOTHING "
 	"RETURNING " HISTORY_ITEM_COLUMNS,
 	.nparams = ITEM_PARAMETERS,
 	.types = ITEM_TYPES,
 	.by_key = true
 };
 
-/*
- * $1 user_id, $2 activity id, $3 newest item's number, $4 an expiration among
- * the items'.
- */
+/* $1 user_id, $2 activity id, $3 newest item's number */
+#define NOTE_NEWEST \
+	"UPDATE activityfeed.activity AS a SET " \
+	"history_change_number = GREATEST(a.history_change_number, $3)"
+#define OF_ACTIVITY \
+	" WHERE a.user_id OPERATOR(pg_catalog.=) $1 " \
+	"AND a.id OPERATOR(pg_catalog.=) $2"
+
+static KeptPlan note_newest = {
+	.sql = NOTE_NEWEST OF_ACTIVITY,
+	.nparams = 3,
+	.types = {TEXTOID, INT8OID, INT8OID},
+	.by_key = true
+};
+
+/* $4 an expiration among the items' */
+#define NOTE_HISTORY \
+	NOTE_NEWEST ", history_expiration_date_time = " \
+	"GREATEST(a.history_expiration_date_time, $4), " \
+	"expiration_date_time = GREATEST(a.expiration_date_time, $4)" OF_ACTIVITY
+
 static KeptPlan note_history = {
-	.sql = "UPDATE activityfeed.activity AS a SET "
-	"history_change_number = GREATEST(a.history_change_number, $3), "
-	"history_expiration_date_time = "
-	"GREATEST(a.history_expiration_date_time, $4), "
-	"expiration_date_time = GREATEST(a.expiration_date_time, $4) "
-	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
-	"AND a.id OPERATOR(pg_catalog.=) $2 "
-	"RETURNING " ACTIVITY_COLUMNS,
+	.sql = NOTE_HISTORY " RETURNING a.history_expiration_date_time",
+	.nparams = 4,
+	.types = {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID},
+	.by_key = true
+};
+
+/* The same for a caller that wants the activity. */
+static KeptPlan note_history_of_new = {
+	.sql = NOTE_HISTORY " RETURNING " ACTIVITY_COLUMNS,
 	.nparams = 4,
 	.types = {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID},
 	.by_key = true
@@ -208,6 +249,8 @@ typedef struct WrittenItem
 	TimestampTz last_active; /* only looked at where it cannot be null */
 	TimestampTz expiration;
 	bool duration_given;
+	bool replaced;		   /* there was a row with that id */
+	bool expiration_stays; /* and was live, and expires as it did */
 } WrittenItem;
 
 static void
@@ -223,14 +266,6 @@ TakeItem(void *context, Datum *values, bool *nulls)
 		item->take(item->context, values, nulls);
 }
 
-/* What note_history left in the activity. */
-static void
-TakeHistoryExpiration(void *context, Datum *values, bool *nulls)
-{
-	*(TimestampTz *) context =
-		DatumGetTimestampTz(values[ACTIVITY_HISTORY_EXPIRATION]);
-}
-
 static void
 TakeTime(void *context, Datum *values, bool *nulls)
 {
@@ -238,13 +273,35 @@ TakeTime(void *context, Datum *values, bool *nulls)
 }
 
 /*
+ * The ways to write an item, the likely one first; the others are for what it
+ * leaves alone.  An item that names its expiration may lower it, so its
+ * replacement always is the full one.
+ */
+static KeptPlan *const heartbeat_plans[] = {&replace_live_item, &insert_item,
+											&replace_item, NULL};
+static KeptPlan *const expiring_plans[] = {&replace_item, &insert_item, NULL};
+static KeptPlan *const deep_insert_plans[] = {&insert_item, &replace_item,
+											  NULL};
+
+static bool
+TryPlans(KeptPlan *const *plans, Datum *values, const bool *nulls,
+		 WrittenItem *written)
+{
+	while (*plans != NULL &&
+		   PlanWrite(*plans, values, nulls, TakeItem, written) == 0)
+		plans++;
+	written->replaced = *plans != &insert_item;
+	written->expiration_stays = *plans == &replace_live_item;
+	return *plans != NULL;
+}
+
+/*
  * Writes one history item.  A NULL id means a new one at random.
- * *replaced says whether there was a row with that id.
  */
 static StoreOutcome
 WriteItem(const Principal *principal, int64 activity_id, const pg_uuid_t *id,
 		  const HistoryItemDocument *item, ChangeStamp stamp,
-		  WrittenItem *written, bool *replaced)
+		  KeptPlan *const *plans, WrittenItem *written)
 {
 	Datum values[ITEM_PARAMETERS];
 	bool nulls[ITEM_PARAMETERS] = {0};
@@ -269,10 +326,7 @@ WriteItem(const Principal *principal, int64 activity_id, const pg_uuid_t *id,
 	nulls[11] = !item->expiration.given;
 	values[12] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
 
-	*replaced = id != NULL &&
-				PlanWrite(&replace_item, values, nulls, TakeItem, written) > 0;
-	if (*replaced ||
-		PlanWrite(&insert_item, values, nulls, TakeItem, written) > 0)
+	if (TryPlans(plans, values, nulls, written))
 		return STORE_DONE;
 	if (StoreActivityExists(principal, activity_id))
 		PlanRaiseSuppressed("history_item");
@@ -314,21 +368,25 @@ StoreRederiveHistory(Datum user_id, int64 activity_id, TimestampTz expiration,
  * if that could have been the latest, it is found anew.
  */
 static void
-NoteHistory(const Principal *principal, int64 activity_id, int64 change_number,
-			TimestampTz expiration, bool may_be_lowered)
+NoteHistory(const HistoryItemKey *key, int64 change_number,
+			const WrittenItem *item, bool may_be_lowered)
 {
 	Datum values[4];
-	TimestampTz latest = expiration;
+	TimestampTz latest = item->expiration;
 
-	values[0] = principal->user_id;
-	values[1] = Int64GetDatum(activity_id);
+	values[0] = key->principal.user_id;
+	values[1] = Int64GetDatum(key->activity_id);
 	values[2] = Int64GetDatum(change_number);
-	values[3] = TimestampTzGetDatum(expiration);
-	(void) PlanWrite(&note_history, values, NULL, TakeHistoryExpiration,
-					 &latest);
-	if (may_be_lowered && latest > expiration)
-		StoreRederiveHistory(principal->user_id, activity_id, LATEST_TIME,
-							 NULL, NULL);
+	values[3] = TimestampTzGetDatum(item->expiration);
+	if (item->expiration_stays)
+	{
+		(void) PlanWrite(&note_newest, values, NULL, NULL, NULL);
+		return;
+	}
+	(void) PlanWrite(&note_history, values, NULL, TakeTime, &latest);
+	if (may_be_lowered && latest > item->expiration)
+		StoreRederiveHistory(key->principal.user_id, key->activity_id,
+							 LATEST_TIME, NULL, NULL);
 }
 
 /*
@@ -340,16 +398,17 @@ StoreUpsertHistoryItem(const HistoryItemKey *key,
 					   void *context)
 {
 	const Principal *principal = &key->principal;
+	bool expiration_given = item->expiration.given;
 	WrittenItem written = {.take = take, .context = context};
 	ChangeStamp stamp;
-	bool replaced;
 
 	(void) ChangeTake(principal->user_id, 1, true, &stamp);
-	if (WriteItem(principal, key->activity_id, &key->id, item, stamp, &written,
-				  &replaced) != STORE_DONE)
+	if (WriteItem(principal, key->activity_id, &key->id, item, stamp,
+				  expiration_given ? expiring_plans : heartbeat_plans,
+				  &written) != STORE_DONE)
 		return STORE_NOT_FOUND;
-	NoteHistory(principal, key->activity_id, stamp.number, written.expiration,
-				replaced && item->expiration.given);
+	NoteHistory(key, stamp.number, &written,
+				written.replaced && expiration_given);
 	return STORE_DONE;
 }
 
@@ -371,13 +430,12 @@ StoreInsertHistory(const Principal *principal, int64 activity_id,
 	{
 		const HistoryItemDocument *item = &activity->history_items[i];
 		WrittenItem written = {.take = NULL};
-		bool replaced;
 
 		if (WriteItem(principal, activity_id, item->has_id ? &item->id : NULL,
-					  item, stamp, &written, &replaced) != STORE_DONE)
+					  item, stamp, deep_insert_plans, &written) != STORE_DONE)
 			PlanRaiseSuppressed("history_item");
 		latest = Max(latest, written.expiration);
-		may_be_lowered |= replaced && item->expiration.given;
+		may_be_lowered |= written.replaced && item->expiration.given;
 		newest = stamp.number;
 		stamp = ChangeNext(stamp);
 	}
@@ -385,7 +443,7 @@ StoreInsertHistory(const Principal *principal, int64 activity_id,
 	values[1] = Int64GetDatum(activity_id);
 	values[2] = Int64GetDatum(newest);
 	values[3] = TimestampTzGetDatum(latest);
-	(void) PlanWrite(&note_history, values, NULL, take, context);
+	(void) PlanWrite(&note_history_of_new, values, NULL, take, context);
 	if (may_be_lowered)
 		StoreRederiveHistory(principal->user_id, activity_id, LATEST_TIME,
 							 take, context);
@@ -425,7 +483,8 @@ StoreOutcome
 StoreTouchHistoryItem(const HistoryItemKey *key, TimestampTz last_active,
 					  PlanRowTaker take, void *context)
 {
-	WrittenItem written = {.take = take, .context = context};
+	WrittenItem written = {
+		.take = take, .context = context, .expiration_stays = true};
 	Datum values[7];
 	ChangeStamp stamp;
 
@@ -438,8 +497,7 @@ StoreTouchHistoryItem(const HistoryItemKey *key, TimestampTz last_active,
 	if (PlanWrite(&touch_item, values, NULL, TakeItem, &written) == 0)
 		return STORE_NOT_FOUND;
 	CheckTouchedDuration(&written);
-	NoteHistory(&key->principal, key->activity_id, stamp.number,
-				written.expiration, false);
+	NoteHistory(key, stamp.number, &written, false);
 	return STORE_DONE;
 }
 

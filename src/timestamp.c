@@ -12,12 +12,14 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
 #include "utils/datetime.h"
 
 #include "activityfeed.h"
 #include "timestamp.h"
 
 #define MAX_FRACTION_DIGITS 12
+#define MAX_TIME_LENGTH 32
 #define MAX_OFFSET_MINUTES (14 * 60) /* as XML Schema has it */
 
 typedef struct TimestampReader
@@ -170,6 +172,20 @@ TimestampParse(const char *text, size_t length, TimestampTz *result)
 }
 
 /*
+ * Appends a number with leading zeros, and what follows it, where there is
+ * room for both.
+ */
+static void
+AppendNumber(StringInfo out, int number, int digits, char next)
+{
+	char *end = pg_ultostr_zeropad(out->data + out->len, number, digits);
+
+	*end++ = next;
+	*end = '\0';
+	out->len = (int) (end - out->data);
+}
+
+/*
  * Appends a time in UTC with at most three digits of a second: what is finer
  * is cut, and so are trailing zeros.
  *
@@ -200,18 +216,22 @@ TimestampAppend(StringInfo out, TimestampTz time)
 		rest += USECS_PER_DAY;
 	}
 	j2date((int) days + POSTGRES_EPOCH_JDATE, &year, &month, &day);
-	appendStringInfo(out, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day,
-					 (int) (rest / USECS_PER_HOUR),
-					 (int) (rest / USECS_PER_MINUTE % MINS_PER_HOUR),
-					 (int) (rest / USECS_PER_SEC % SECS_PER_MINUTE));
+	enlargeStringInfo(out, MAX_TIME_LENGTH);
+	AppendNumber(out, year, 4, '-');
+	AppendNumber(out, month, 2, '-');
+	AppendNumber(out, day, 2, 'T');
+	AppendNumber(out, (int) (rest / USECS_PER_HOUR), 2, ':');
+	AppendNumber(out, (int) (rest / USECS_PER_MINUTE % MINS_PER_HOUR), 2, ':');
 	milliseconds = (int) (rest % USECS_PER_SEC / 1000);
-	if (milliseconds != 0)
-	{
-		appendStringInfo(out, ".%03d", milliseconds);
-		while (out->data[out->len - 1] == '0')
-			out->data[--out->len] = '\0';
-	}
-	appendStringInfoChar(out, 'Z');
+	AppendNumber(out, (int) (rest / USECS_PER_SEC % SECS_PER_MINUTE), 2,
+				 milliseconds != 0 ? '.' : 'Z');
+	if (milliseconds == 0)
+		return;
+	AppendNumber(out, milliseconds, 3, 'Z');
+	while (out->data[out->len - 2] == '0')
+		out->len--;
+	out->data[out->len - 1] = 'Z';
+	out->data[out->len] = '\0';
 }
 
 /*

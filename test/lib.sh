@@ -94,6 +94,18 @@ make_work()
 	chmod 755 "$work"
 }
 
+# How a server finds what is installed in $work/stage: Debian's own setting, in
+# whose place 18 has two of PostgreSQL.
+use_stage()
+{
+	if [ "$PG_MAJOR" -lt 18 ]; then
+		echo "extension_destdir = '$work/stage'"
+	else
+		echo "extension_control_path = '$work/stage$("$PG_CONFIG" --sharedir):\$system'"
+		echo "dynamic_library_path = '$work/stage$("$PG_CONFIG" --pkglibdir):\$libdir'"
+	fi
+}
+
 # Copies the sources, builds them and installs into $work/stage.  Flags for the
 # compiler come from the environment (CC, COPT).
 build()
@@ -106,7 +118,7 @@ build()
 		make -C "$work/source" -j2 PG_CONFIG="$PG_CONFIG" with_llvm=no ${CC:+CC="$CC"} &&
 			make -C "$work/source" install PG_CONFIG="$PG_CONFIG" with_llvm=no DESTDIR="$work/stage"
 	} > "$work/build.log" 2>&1 || { cat "$work/build.log" >&2; die "the build failed"; }
-	printf '%s\n' "extension_destdir = '$work/stage'" > "$work/stage.conf"
+	use_stage > "$work/stage.conf"
 	chmod -R a+rX "$work"
 	[ "$(id -u)" != 0 ] || chown -R "$test_user" "$work"
 }

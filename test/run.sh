@@ -5,6 +5,7 @@
 #   test/run.sh upsert paging   only what is named: test/sql/upsert.sql,
 #                               test/specs/*.spec and test/t/*.pl by their names
 #   test/run.sh --keep       keeps the temporary folder and prints its name
+#   test/run.sh --no-tap     pg_regress and isolation only
 #
 # On Debian it installs the packages that are missing (root or sudo).  Any
 # number of runs can go on at once.  PG_CONFIG chooses another PostgreSQL; CC
@@ -13,11 +14,13 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 keep=
+with_tap=1
 names=()
 for argument; do
 	case "$argument" in
 		--keep) keep=1 ;;
-		-*) die "usage: test/run.sh [--keep] [name ...]" ;;
+		--no-tap) with_tap= ;;
+		-*) die "usage: test/run.sh [--keep] [--no-tap] [name ...]" ;;
 		*) names+=("$argument") ;;
 	esac
 done
@@ -38,7 +41,7 @@ select_names()
 
 regress=$(select_names sql sql)
 isolation=$(select_names specs spec)
-tap=$(select_names t pl)
+tap=${with_tap:+$(select_names t pl)}
 for name in ${names[@]+"${names[@]}"}; do
 	case " $regress$isolation$tap" in
 		*" $name "*) ;;
@@ -97,7 +100,7 @@ if [ -n "$regress$isolation" ]; then
 	# shellcheck disable=SC2086
 	[ -z "$regress" ] || run_regress "$pgxs/test/regress/pg_regress" regress $regress
 	# shellcheck disable=SC2086
-	[ -z "$isolation" ] || run_regress "$pgxs/test/isolation/pg_isolation_regress" isolation $isolation
+	[ -z "$isolation" ] || PGOPTIONS="-c test.include=$work/source/test/include" run_regress "$pgxs/test/isolation/pg_isolation_regress" isolation $isolation
 	stop_cluster
 fi
 
@@ -112,6 +115,8 @@ if [ -n "$tap" ]; then
 		PG_REGRESS="$pgxs/test/regress/pg_regress" PG_CONFIG="$PG_CONFIG" \
 		prove -j2 -I "$pgxs/test/perl" -I "$work/source/test/t" $files > "$work/prove.log" 2>&1 || true
 	cat "$work/prove.log"
+	# prove says ok of a test that bails out
+	! grep -q '^Bailout called' "$work/prove.log" || failed=$((failed + 1))
 	for name in $tap; do
 		if grep -qE "^test/t/$name\.pl \.* *(ok|skipped)" "$work/prove.log"; then
 			passed=$((passed + 1))

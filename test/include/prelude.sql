@@ -66,42 +66,11 @@ CREATE FUNCTION pg_temp.everything(principal text) RETURNS text LANGUAGE sql AS 
 $$;
 
 -- Whether all that the store promises of a user's rows is so.
+SET search_path = pg_temp;
+\set invariants :inputdir '/include/invariants.sql'
+\i :invariants
+SET search_path = activityfeed, pg_temp, public;
 CREATE FUNCTION pg_temp.invariants_hold(principal text) RETURNS boolean LANGUAGE sql AS $$
-	WITH row AS (
-		SELECT change_number, last_modified_date_time FROM activityfeed.activity WHERE user_id = principal
-		UNION ALL
-		SELECT change_number, last_modified_date_time FROM activityfeed.history_item WHERE user_id = principal)
-	SELECT NOT EXISTS (
-		-- numbers are unique within a user, and none is above the feed's
-		SELECT FROM row LEFT JOIN activityfeed.feed f ON f.user_id = principal
-		GROUP BY row.change_number, f.change_number
-		HAVING count(*) > 1 OR f.change_number IS NULL OR row.change_number > f.change_number)
-	AND NOT EXISTS (
-		-- times rise with numbers
-		SELECT FROM (SELECT last_modified_date_time <= lag(last_modified_date_time) OVER (ORDER BY change_number) AS falls FROM row) t
-		WHERE falls)
-	AND NOT EXISTS (
-		-- an activity knows its newest item and its latest expiration
-		SELECT FROM activityfeed.activity a
-			LEFT JOIN LATERAL (SELECT max(change_number) AS newest, max(expiration_date_time) AS latest
-				FROM activityfeed.history_item h
-				WHERE h.user_id = a.user_id AND h.activity_id = a.id AND h.status <> 'deleted') h ON true
-		WHERE a.user_id = principal AND (a.history_change_number IS DISTINCT FROM h.newest
-			OR a.history_expiration_date_time IS DISTINCT FROM h.latest
-			OR a.expiration_date_time < h.latest))
-	AND NOT EXISTS (
-		-- a tombstone has nothing of the client's, and no items
-		SELECT FROM activityfeed.activity a
-		WHERE a.user_id = principal AND a.status = 'deleted' AND (num_nonnulls(a.activity_source_host, a.activation_url,
-				a.app_display_name, a.content_url, a.fallback_url, a.user_timezone, a.visual_elements, a.content_info) > 0
-			OR EXISTS (SELECT FROM activityfeed.history_item h WHERE h.user_id = a.user_id AND h.activity_id = a.id)))
-	AND NOT EXISTS (
-		-- an item belongs to its activity's app, and its status says what it is
-		SELECT FROM activityfeed.history_item h
-			JOIN activityfeed.activity a ON a.user_id = h.user_id AND a.id = h.activity_id
-		WHERE h.user_id = principal AND (h.app_id <> a.app_id
-			OR (h.status = 'deleted') <> (h.started_date_time IS NULL)
-			OR h.status = 'deleted' AND num_nonnulls(h.last_active_date_time, h.active_duration_seconds, h.user_timezone) > 0
-			OR (h.status = 'active') <> (h.status <> 'deleted' AND h.last_active_date_time IS NULL)))
+	SELECT NOT EXISTS (SELECT FROM pg_temp.broken_invariant WHERE user_id = principal)
 $$;
 \set ECHO all

@@ -260,15 +260,14 @@ SELECT pg_temp.attempt($$SELECT graph_request('one', 'app', NULL, '/me/activitie
 SELECT pg_temp.attempt($$SELECT graph_request('one', 'app', 'GET', NULL)$$);
 -- and so is what is nobody's doing of the two: no privilege, a race lost
 CREATE ROLE graph_user;
-GRANT USAGE ON SCHEMA activityfeed TO graph_user;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA activityfeed TO graph_user;
+SELECT grant_service('graph_user');
+REVOKE ALL ON activity FROM graph_user;
 SET ROLE graph_user;
 SELECT pg_temp.attempt($$SELECT graph_request('one', 'app', 'GET', '/me/activities')$$);
 SELECT pg_temp.attempt($$SELECT graph_request('one', 'app', 'DELETE', '/me/activities/1')$$);
 SELECT status FROM graph_request('one', 'app', 'GET', '/nowhere');
 RESET ROLE;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA activityfeed FROM graph_user;
-REVOKE USAGE ON SCHEMA activityfeed FROM graph_user;
+SELECT revoke_access('graph_user');
 DROP ROLE graph_user;
 -- nothing is left of a request that is refused: no row, no number
 SELECT status FROM graph_request('nobody', 'app', 'PUT', '/me/activities/7/historyItems/61fc8f36-919f-4b73-89d4-1cb7b159d912', :'item');

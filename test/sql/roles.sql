@@ -32,7 +32,7 @@ GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT role, has_schema_privilege(role, 'activityfeed', 'USAGE') AS usage, has_schema_privilege(role, 'activityfeed', 'CREATE') AS creates,
 	has_parameter_privilege(role, 'activityfeed.user_id', 'SET') AS user_id, has_parameter_privilege(role, 'activityfeed.app_id', 'SET') AS app_id,
 	has_parameter_privilege(role, 'activityfeed.user_id', 'ALTER SYSTEM') AS alters,
-	(SELECT count(*) FROM pg_type t WHERE typnamespace = 'activityfeed'::regnamespace AND has_type_privilege(role, t.oid, 'USAGE')) AS types
+	(SELECT count(*) FROM pg_type t WHERE typnamespace = 'activityfeed'::regnamespace AND typelem = 0 AND has_type_privilege(role, t.oid, 'USAGE')) AS row_types
 FROM unnest('{regress_feed_service,regress_feed_session,regress_feed_other}'::name[]) role;
 -- nothing is granted with the right to grant it on
 CREATE FUNCTION pg_temp.grants(role text) RETURNS SETOF text LANGUAGE sql AS $$

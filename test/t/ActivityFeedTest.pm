@@ -6,20 +6,25 @@ package ActivityFeedTest;
 use strict;
 use warnings;
 
+use Cwd qw(realpath);
 use Exporter 'import';
+use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_server create_document create_wrong_history
-  open_session process_status);
+our @EXPORT = qw(start_server create_document create_invariants broken_feeds
+  fingerprint fingerprint_difference open_session process_status);
 
-# A running server with the extension in database postgres.
+my $include = realpath(dirname(__FILE__) . '/../include');
+
+# A running server with the extension in database postgres.  What follows the
+# configuration goes to PostgreSQL::Test::Cluster's init().
 sub start_server
 {
-	my ($name, $configuration) = @_;
+	my ($name, $configuration, %init) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init;
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], %init);
 	$node->append_conf('postgresql.conf', $configuration)
 	  if defined $configuration;
 	$node->start;
@@ -30,10 +35,10 @@ sub start_server
 # document(key, sessions): the smallest activity, with sessions to deep-insert.
 sub create_document
 {
-	my ($node) = @_;
+	my ($node, $database) = @_;
 
 	$node->safe_psql(
-		'postgres', q{
+		$database // 'postgres', q{
 		CREATE FUNCTION document(key text, sessions json DEFAULT NULL)
 		RETURNS json LANGUAGE sql STABLE AS $$
 			SELECT json_build_object('appActivityId', key,
@@ -45,30 +50,45 @@ sub create_document
 	return;
 }
 
-# wrong_history: activities whose own columns do not say what their sessions
-# say.  It has to be empty at any time.
-sub create_wrong_history
+# broken_invariant: what the tables must not say.  It has to be empty at any
+# time.
+sub create_invariants
 {
 	my ($node) = @_;
 
-	$node->safe_psql(
-		'postgres', q{
-		CREATE VIEW wrong_history AS
-		SELECT a.user_id, a.id, a.status, a.history_change_number,
-			h.newest, a.history_expiration_date_time, h.latest,
-			a.expiration_date_time
-		FROM activityfeed.activity a
-			CROSS JOIN LATERAL (
-				SELECT max(h.change_number) AS newest,
-					max(h.expiration_date_time) AS latest
-				FROM activityfeed.history_item h
-				WHERE h.user_id = a.user_id AND h.activity_id = a.id
-					AND h.status <> 'deleted') h
-		WHERE a.history_change_number IS DISTINCT FROM h.newest
-			OR a.history_expiration_date_time IS DISTINCT FROM h.latest
-			OR a.expiration_date_time < h.latest
-			OR (a.status = 'deleted' AND h.newest IS NOT NULL)});
+	$node->safe_psql('postgres', slurp_file("$include/invariants.sql"));
 	return;
+}
+
+# What in the feeds is not as the store promises: nothing.
+sub broken_feeds
+{
+	my ($node, $database) = @_;
+
+	my $invariants = slurp_file("$include/invariants.sql");
+
+	return $node->safe_psql($database // 'postgres', "SET search_path = pg_temp; $invariants
+		SELECT user_id, rule, place FROM broken_invariant ORDER BY user_id, rule, place");
+}
+
+# All that the catalogs say of the extension's objects, a line for each thing.
+# OIDs and the order of creation do not matter.
+sub fingerprint
+{
+	my ($node, $database) = @_;
+
+	return $node->safe_psql($database // 'postgres', "\\i $include/fingerprint.sql");
+}
+
+# The lines that only one of two fingerprints has.
+sub fingerprint_difference
+{
+	my ($got, $expected) = @_;
+	my %got = map { $_ => 1 } split /\n/, $got;
+	my %expected = map { $_ => 1 } split /\n/, $expected;
+
+	return join "\n", (map { "- $_" } grep { !$got{$_} } sort keys %expected),
+	  (map { "+ $_" } grep { !$expected{$_} } sort keys %got);
 }
 
 # A session that stays, and the process id of its backend.

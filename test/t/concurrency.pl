@@ -22,7 +22,7 @@ my $clients = 8;
 my $transactions = 500;
 my $node = start_server('concurrency');
 create_document($node);
-create_wrong_history($node);
+create_invariants($node);
 
 $node->safe_psql(
 	'postgres', q{
@@ -258,7 +258,7 @@ finds_nothing(
 		WHERE l.user_id = s.user_id AND l.number <= s.number)',
 	'no number appeared below one that had been seen');
 finds_nothing(
-	'SELECT * FROM wrong_history',
+	'SELECT * FROM broken_invariant',
 	'activities know their newest session and latest expiration');
 
 $node->stop;

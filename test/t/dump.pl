@@ -1,43 +1,90 @@
-# pg_dump takes the feeds along: tables, and the sequence without which the
-# first batch after a restore would meet an id that is already there.
+# pg_dump takes the feeds along, in every format and in parts: tables, and the
+# sequence without which the first batch after a restore would meet an id that
+# is already there.  What was restored answers as the original does.
 
 use strict;
 use warnings;
 
-use PostgreSQL::Test::Cluster;
+use FindBin;
+use lib $FindBin::RealBin;
+
+use ActivityFeedTest;
+use Answers;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use ActivityFeedTest;
 
 my $node = start_server('dump');
-my $file = PostgreSQL::Test::Utils::tempdir . '/feeds.dump';
-my $contents = q{
-	SELECT md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM (
-		SELECT f::text FROM activityfeed.feed f UNION ALL SELECT a::text FROM activityfeed.activity a
-		UNION ALL SELECT h::text FROM activityfeed.history_item h UNION ALL SELECT e::text FROM activityfeed.external_activity e) t};
-my $add = q{SELECT count(*) FROM activityfeed.add_external_activities('c', 'i',
-	'[{"type": "viewed", "startDateTime": "2021-04-06T18:04:31Z"}, {"type": "created", "startDateTime": "2021-04-06T18:04:31Z"}]') r
-	WHERE r.error IS NULL};
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my $external = q{'[{"type": "viewed", "startDateTime": "2021-04-06T18:04:31Z"}]'};
 
 create_document($node);
-$node->safe_psql(
-	'postgres', q{
-	SELECT count(activityfeed.upsert_activity('user ' || n % 3, 'app', document('activity ' || n,
-		json_build_array(json_build_object('startedDateTime', '2026-01-01T00:00:00Z')))))
-	FROM generate_series(1, 100) n;
-	SELECT activityfeed.delete_activity('user 1', 'app', activityfeed.activity_id('app', 'activity 1'))});
-is($node->safe_psql('postgres', $add), 2, 'external activities are stored');
+fill_feeds($node);
+$node->safe_psql('postgres', q{
+	CREATE ROLE backend;
+	GRANT USAGE ON SCHEMA activityfeed TO backend;
+	GRANT EXECUTE ON ALL ROUTINES IN SCHEMA activityfeed TO backend;
+	GRANT SELECT, INSERT, UPDATE, DELETE ON activityfeed.feed, activityfeed.activity, activityfeed.history_item TO backend;
+	GRANT SELECT, INSERT ON activityfeed.external_activity TO backend;
+	GRANT USAGE ON TYPE activityfeed.status TO backend});
 
-my $before = $node->safe_psql('postgres', $contents);
-$node->command_ok([ 'pg_dump', '-Fc', '-f', $file, $node->connstr('postgres') ], 'dumped');
-$node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE template0');
-$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('copy'), $file ], 'restored');
-is($node->safe_psql('copy', $contents), $before, 'every row is there');
-is($node->safe_psql('copy', $add), 2, 'ids go on after those that were restored');
-is( $node->safe_psql('copy', q{
-		SELECT activityfeed.was_created(a), a.change_number > (SELECT max(change_number) FROM activityfeed.history_item WHERE user_id = 'user 1')
-		FROM activityfeed.upsert_activity('user 1', 'app', document('activity 1')) a}),
-	't|t', 'and so do change numbers');
+my $expected = answers($node);
+my $fingerprint = fingerprint($node);
+
+# Dumps with some options; the name of what comes out.
+my $dumps = 0;
+sub dumped
+{
+	my (@options) = @_;
+	my $file = "$folder/feeds." . ++$dumps;
+
+	$node->command_ok([ 'pg_dump', @options, '-f', $file, $node->connstr('postgres') ], "dumped: @options");
+	return $file;
+}
+
+# Runs each command on a new database, which then has to be as the original.
+my $copies = 0;
+sub restored
+{
+	my ($name, $prepare, @commands) = @_;
+	my $copy = 'copy_' . ++$copies;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $copy TEMPLATE template0");
+	$node->safe_psql($copy, $prepare) if $prepare ne '';
+	$node->command_ok([ $_->[0], '-d', $node->connstr($copy), @$_[ 1 .. $#$_ ] ], "$name: restored") for @commands;
+	create_helpers($node, $copy);
+	same_answers(answers($node, $copy), $expected, "$name: everything answers as it did");
+	is(broken_feeds($node, $copy), '', "$name: the feeds are whole");
+	is($node->safe_psql($copy, qq{
+		WITH before AS MATERIALIZED (SELECT max(id) AS id FROM activityfeed.external_activity)
+		SELECT r.id > before.id FROM before, activityfeed.add_external_activities('connection', 'item 1', $external) r}),
+		't', "$name: ids go on after those that were restored");
+	is($node->safe_psql($copy, q{
+		WITH before AS MATERIALIZED (SELECT change_number AS number FROM activityfeed.feed WHERE user_id = 'grace')
+		SELECT activityfeed.was_created(a), a.change_number = before.number + 1
+		FROM before, activityfeed.upsert_activity('grace', 'app 1', '{"appActivityId": "activity 5", "activitySourceHost": "example.com",
+			"activationUrl": "example:open", "visualElements": {"displayText": "x"}}') a}),
+		't|t', "$name: and so do change numbers");
+	return $copy;
+}
+
+my @restore = ('pg_restore', '--exit-on-error');
+my @psql = ('psql', '-XqAt', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-f');
+
+my $custom = dumped('-Fc');
+my $copy = restored('custom format', '', [ @restore, $custom ]);
+is(fingerprint_difference(fingerprint($node, $copy), $fingerprint), '', 'custom format: the catalogs say the same, grants too');
+{
+	# sessions may come before their activities
+	local $ENV{PGOPTIONS} = '-c session_replication_role=replica';
+	restored('several jobs', '', [ @restore, '-j2', dumped('-Fd', '-j2') ]);
+}
+
+restored('plain format', '', [ @psql, dumped('-Fp') ]);
+restored('as statements', '', [ @psql, dumped('--rows-per-insert=10') ]);
+restored('in sections', '', map { [ @restore, "--section=$_", $custom ] } qw(pre-data data post-data));
+restored('dumped in sections', '', map { [ @psql, dumped("--section=$_") ] } qw(pre-data data post-data));
+restored('data into a new extension', 'CREATE EXTENSION activityfeed', [ @psql, dumped('--data-only') ]);
+restored('over one that is there', 'CREATE EXTENSION activityfeed', [ @restore, '--clean', '--if-exists', $custom ]);
 
 $node->stop;
 done_testing();

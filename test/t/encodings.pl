@@ -1,11 +1,12 @@
 # Server encodings.
 #
-# json-c speaks UTF-8, a database need not.  In UTF8, LATIN1 and SQL_ASCII a
-# document with characters beyond ASCII, written as they are or as escapes, is
+# json-c speaks UTF-8, a database need not.  In UTF8, LATIN1, EUC_JP and
+# SQL_ASCII a document with characters beyond ASCII, written as they are or as escapes, is
 # stored as ::jsonb stores it and comes back so; a character that the server
 # encoding lacks is refused with the path of its member, not turned into
-# another and not left to the conversion's own error; and an activity has the
-# same id in whatever encoding its database is.
+# another and not left to the conversion's own error, and so is one of the
+# server encoding that UTF-8 lacks; and an activity has the same id in whatever
+# encoding its database is.
 
 use strict;
 use warnings;
@@ -19,7 +20,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = start_server('encodings');
-my %databases = (utf8 => 'UTF8', latin1 => 'LATIN1', ascii => 'SQL_ASCII');
+my %databases = (utf8 => 'UTF8', latin1 => 'LATIN1', eucjp => 'EUC_JP', ascii => 'SQL_ASCII');
 
 # What everything is asked of: a document with values in the places where
 # strings are, typed and opaque; and a function that says how a statement
@@ -90,14 +91,17 @@ sub ask
 	return $node->safe_psql($database, "SET client_encoding = '$databases{$database}'; $query");
 }
 
-# e acute, u diaeresis, and in UTF-8 the euro and a character beyond 16 bits
+# e acute, u diaeresis, and in UTF-8 the euro and a character beyond 16 bits;
+# in EUC_JP characters of two bytes, of kana and of three bytes
 my %bytes = (
 	utf8 => "\xc3\xa9\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80",
 	latin1 => "\xe9\xfc",
+	eucjp => "\xc6\xfc\xcb\xdc\x8e\xb1\x8f\xb0\xa1",
 	ascii => "\xe9\xff\xc3\xa9");
 my %escapes = (
 	utf8 => '\u00e9\u20ac\ud83d\ude00',
 	latin1 => '\u00e9\u00ff',
+	eucjp => '\u00e9\u65e5\uff71\u4e02',
 	ascii => '\u0041\u007e\u0009');
 
 for my $database (sort keys %databases)
@@ -118,7 +122,10 @@ for my $database (sort keys %databases)
 }
 
 # What the server encoding lacks is refused, wherever it stands.
-my %lacking = (latin1 => [ '\u20ac', '\u0100', '\ud83d\ude00' ], ascii => [ '\u00e9', '\u20ac', '\ud83d\ude00' ]);
+my %lacking = (
+	latin1 => [ '\u20ac', '\u0100', '\ud83d\ude00' ],
+	eucjp => [ '\u20ac', '\u0e01', '\ud83d\ude00' ],
+	ascii => [ '\u00e9', '\u20ac', '\ud83d\ude00' ]);
 for my $database (sort keys %lacking)
 {
 	my $stored = ask($database, 'SELECT count(*) FROM activityfeed.activity');
@@ -151,6 +158,44 @@ for my $database (sort keys %lacking)
 		'a b', "$database: and the others are stored");
 }
 
+# What UTF-8 lacks: EUC_JP has room for characters that no standard has put
+# there, and PostgreSQL converts nothing from MULE_INTERNAL.  They are refused
+# as the others are, and a client that speaks UTF-8 can be told where.
+$node->safe_psql('postgres', "CREATE DATABASE mule TEMPLATE template0 ENCODING 'MULE_INTERNAL' LOCALE 'C'");
+$node->safe_psql('mule', $setup);
+$databases{mule} = 'MULE_INTERNAL';
+my %unknown = (eucjp => "\xa9\xa1", mule => "\x81\xe9");
+for my $database (sort keys %unknown)
+{
+	my $character = $unknown{$database};
+	my $stored = ask($database, 'SELECT count(*) FROM activityfeed.activity');
+	my $element = '{"type": "viewed", "startDateTime": "2024-01-01T00:00:00Z", '
+	  . '"performedBy": {"type": "user", "id": "%s"}, "@x": {%s: 1}}';
+	my $batch = join ',', map { sprintf $element, @$_ } [ 'a', '"x"' ],
+	  [ $character, '"x"' ], [ 'x', qq{"$character"} ], [ ('x' x 9000) . $character, '"x"' ], [ 'b', '"x"' ];
+
+	is(ask($database, "SELECT is_kept(document('k', 't', 'o'))"), 't', "$database: ASCII is kept");
+	is(ask($database, "SELECT failure(document('$character', 'x', 'x'))"),
+		'22023 bad_value at appActivityId', "$database: unknown character in the key");
+	is(ask($database, "SELECT failure(document('x', 'x', '$character'))"),
+		'22023 bad_value at visualElements.content', "$database: unknown character in an opaque member");
+	is( ask($database, qq~
+			SELECT index, id IS NOT NULL, type, error ->> 'code', error ->> 'target'
+			FROM activityfeed.add_external_activities('u', 'i', '[$batch]')~),
+		"0|t|viewed||\n1|f|viewed|BadRequest|performedBy.id\n2|f|viewed|BadRequest|\@x\n3|f|viewed|BadRequest|performedBy.id\n4|t|viewed||",
+		"$database: in a batch only those elements are refused");
+	is(ask($database, "SELECT string_agg(performed_by_id, ' ' ORDER BY id) FROM activityfeed.external_activity WHERE connection_id = 'u'"),
+		'a b', "$database: and the others are stored");
+	is(ask($database, "SELECT status FROM activityfeed.graph_request('g', 'app', 'GET', '/me/activities/$character')"),
+		'400', "$database: a path with an unknown character");
+	is( ask($database, qq{
+			SELECT status, body -> 'error' ->> 'target' FROM activityfeed.graph_request('g', 'app', 'PUT', '/me/activities/x',
+				'{"activitySourceHost": "example.com", "activationUrl": "$character", "visualElements": {"displayText": "x"}}')}),
+		'400|activationUrl', "$database: a body with an unknown character");
+	is(ask($database, 'SELECT count(*) FROM activityfeed.activity'), $stored + 1,
+		"$database: nothing else was stored");
+}
+
 # The same characters have the same id, and it is what a client computes.
 is(ask('latin1', "SELECT activityfeed.activity_id('caf\xe9', '\xfcber')"),
 	ask('utf8', "SELECT activityfeed.activity_id('caf\xc3\xa9', '\xc3\xbcber')"),
@@ -164,8 +209,9 @@ is(ask('utf8', "SELECT activityfeed.activity_id('caf\xc3\xa9', '\xc3\xbcber')"),
 my %put = (
 	utf8 => [ '201', '201', '201' ],
 	latin1 => [ '201', '400', '400' ],
+	eucjp => [ '201', '400', '400' ],
 	ascii => [ '201', '201', '201' ]);
-foreach my $database (sort keys %databases)
+foreach my $database (sort keys %put)
 {
 	my @statuses = map {
 		ask($database, qq{

@@ -8,6 +8,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 
 use ActivityFeedTest;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = start_server('notify', 'max_prepared_transactions = 5');
@@ -64,6 +65,58 @@ is(notified(q{BEGIN; SELECT put('a'); SET activityfeed.notify = off; SELECT put(
 	'a', 'as it was at the write');
 is($node->safe_psql('postgres', 'SELECT activityfeed.activity_id($$a$$, $$b$$) > 0; SHOW activityfeed.notify'),
 	"t\noff", 'off by default');
+
+# What happens at commit, or in parts of a transaction.
+$node->safe_psql('postgres', q{
+	CREATE TABLE late (u text);
+	CREATE FUNCTION put_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM put(NEW.u); RETURN NULL; END $$;
+	CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION put_late();
+	CREATE TABLE many AS SELECT i FROM generate_series(1, 10000) i;
+	ANALYZE many;
+	CREATE PROCEDURE put_in_parts() LANGUAGE plpgsql AS $$ BEGIN PERFORM put('a'); COMMIT; PERFORM put('b'); ROLLBACK; PERFORM put('c'); COMMIT; END $$});
+is(notified(q{BEGIN; SELECT put('a'); INSERT INTO late VALUES ('b'), ('a'); COMMIT;}), 'a; b', 'a trigger that writes at commit');
+is(notified(q{CALL put_in_parts();}), 'a; c', 'a procedure that commits');
+my $parallel = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+is(notified(qq{SET $parallel = on; BEGIN; SELECT put('a'); SELECT count(activityfeed.activity_id('app', i::text)) FROM many; COMMIT;
+		SELECT count(activityfeed.activity_id('app', i::text)) FROM many;}),
+	'a', 'parallel workers, whose transactions are no others');
+is(notified(q{SELECT * FROM activityfeed.changes('a', NULL, 0); BEGIN READ ONLY; SELECT * FROM activityfeed.activities('a', NULL); COMMIT;}),
+	'', 'nothing of reads');
+
+# A listener that writes in answer to what others write is told of its own
+# writes too, under its own process id; the server sends no more than that.
+my ($listener, $pid) = open_session($node);
+my @heard;
+sub hear
+{
+	my $printed = $listener->query(shift // 'SELECT 1');
+
+	push @heard, $printed =~ /received from server process with PID (\d+)/g;
+	return scalar @heard;
+}
+$listener->query_safe('SET activityfeed.notify = on');
+hear('LISTEN activityfeed');
+hear(q{SELECT put('listener')});
+$node->safe_psql('postgres', q{SET activityfeed.notify = on; SELECT put('writer')});
+for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+{
+	last if hear() > 1;
+	select(undef, undef, undef, 0.1);
+}
+is(scalar @heard, 2, 'a listener hears itself, and another');
+is($heard[0], $pid, 'itself under its own process id');
+isnt($heard[1], $pid, 'and the other under another');
+hear(q{SELECT put('answer')});
+for (1 .. 20)
+{
+	my $known = @heard;
+
+	hear();
+	hear(q{SELECT put('answer')}) for grep { $_ != $pid } @heard[ $known .. $#heard ];
+}
+is("@heard[2 .. $#heard]", "$pid", 'its answer is told once, and there it ends');
+is($node->safe_psql('postgres', 'SELECT pg_notification_queue_usage()'), 0, 'nothing is waiting');
+$listener->quit;
 
 # A name as JSON has it.
 my ($result, $out, $err) = $node->psql('postgres',

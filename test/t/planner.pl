@@ -27,11 +27,9 @@ $node->safe_psql(
 	$$;
 	SELECT activityfeed.upsert_activity('user', 'app', document('activity'));
 	CREATE ROLE reader;
-	GRANT USAGE ON SCHEMA activityfeed TO reader;
-	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA activityfeed TO reader;
-	GRANT SELECT ON activityfeed.activity, who_is_it TO reader;
-	ALTER TABLE activityfeed.activity ENABLE ROW LEVEL SECURITY;
-	CREATE POLICY own ON activityfeed.activity USING (user_id >= who())});
+	SELECT activityfeed.grant_service('reader');
+	GRANT SELECT ON who_is_it TO reader;
+	CREATE POLICY own ON activityfeed.activity AS RESTRICTIVE USING (user_id >= who())});
 
 is( $node->safe_psql(
 		'postgres', q{

@@ -24,7 +24,7 @@ my $node = start_server('purge', <<~'CONF');
 	CONF
 
 create_document($node);
-create_wrong_history($node);
+create_invariants($node);
 
 # What it costs: 10^5 activities and sessions of 100 users stay, those of one
 # user have expired.  A session that planned everything on tiny tables, with
@@ -47,19 +47,21 @@ sub load
 		INSERT INTO activityfeed.feed SELECT 'user ' || u, 2 * $activities, now(), 0
 		FROM generate_series(1, $users) u;
 		INSERT INTO activityfeed.activity (user_id, id, app_id, app_activity_id,
-			status, created_date_time, last_modified_date_time, expiration_date_time,
-			change_number, created_change_number, history_change_number,
-			history_expiration_date_time)
-		SELECT 'user ' || u, a, 'app', a, 'updated', now(), now(),
-			now() + CASE u WHEN 1 THEN - interval '1 day' ELSE interval '30 days' END, a, a, $activities + a,
-			now() + CASE u WHEN 1 THEN - interval '1 day' ELSE interval '30 days' END
-		FROM generate_series(1, $users) u, generate_series(1, $activities) a;
+			visual_elements, status, created_date_time, last_modified_date_time,
+			expiration_date_time, change_number, created_change_number,
+			history_change_number, history_expiration_date_time)
+		SELECT 'user ' || u, activityfeed.activity_id('app', a::text), 'app', a::text,
+			'{"displayText": "x"}', 'updated', written, written, expires, a, a, $activities + a, expires
+		FROM generate_series(1, $users) u, generate_series(1, $activities) a,
+			LATERAL (SELECT now() - interval '1 hour' + a * interval '1 us' AS written,
+				now() + CASE u WHEN 1 THEN - interval '1 day' ELSE interval '30 days' END AS expires) t;
 		INSERT INTO activityfeed.history_item (user_id, activity_id, id, app_id,
 			started_date_time, active_duration_given, status, created_date_time,
 			last_modified_date_time, expiration_date_time, change_number)
-		SELECT user_id, id, md5(id::text)::uuid, app_id, now(), false, 'active', now(),
-			now(), expiration_date_time, history_change_number
-		FROM activityfeed.activity});
+		SELECT user_id, id, md5(id::text)::uuid, app_id, now(), false, 'active', written,
+			written, expiration_date_time, history_change_number
+		FROM activityfeed.activity,
+			LATERAL (SELECT last_modified_date_time + $activities * interval '1 us' AS written) t});
 	return;
 }
 
@@ -71,7 +73,7 @@ is($session->query_safe('SELECT activityfeed.purge_expired()'), 2, 'plans are ma
 is($session->query_safe(q{SELECT activityfeed.erase_user('user ' || u) FROM generate_series(1, 2) u}), "1\n3", 'and emptied');
 
 load(100, 1000);
-is($node->safe_psql('postgres', 'SELECT * FROM wrong_history'), '', 'what was loaded is sound');
+is($node->safe_psql('postgres', 'SELECT * FROM broken_invariant'), '', 'what was loaded is sound');
 $pages = $node->safe_psql('postgres', q{
 	SELECT sum(pg_relation_size(oid)) / current_setting('block_size')::int
 	FROM pg_class WHERE relnamespace = 'activityfeed'::regnamespace AND relkind = 'r'});
@@ -91,7 +93,7 @@ $buffers = buffers_of($session, 'SELECT activityfeed.purge_expired()');
 cmp_ok($buffers, '<', 30, "nothing has expired: $buffers buffers");
 is($node->safe_psql('postgres', q{SELECT count(*), count(*) FILTER (WHERE user_id = 'user 1') FROM activityfeed.activity}),
 	'99000|0', 'what has expired is gone, what has not is there');
-is($node->safe_psql('postgres', 'SELECT * FROM wrong_history'), '', 'activities know their sessions');
+is($node->safe_psql('postgres', 'SELECT * FROM broken_invariant'), '', 'activities know their sessions');
 
 # Erasing costs what the user has, also in a session that planned on tiny tables.
 $buffers = buffers_of($session, q{SELECT activityfeed.erase_user('user 2')});
@@ -193,7 +195,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) > 1000, bool_or(too_early) FROM
 is($node->safe_psql('postgres', 'SELECT (SELECT sum(rows) FROM purged) = (SELECT count(*) FROM removed)'),
 	't', 'a purge says how many rows went');
 diag('purged beside writers: ' . $node->safe_psql('postgres', 'SELECT sum(rows), count(*) FROM purged'));
-is($node->safe_psql('postgres', 'SELECT * FROM wrong_history LIMIT 10'),
+is($node->safe_psql('postgres', 'SELECT * FROM broken_invariant LIMIT 10'),
 	'', 'activities know their newest session and latest expiration');
 is($node->safe_psql('postgres', q{
 		SELECT count(*) FROM activityfeed.feed f WHERE oldest_change_number > change_number}),

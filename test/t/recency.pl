@@ -20,7 +20,7 @@ my $seed = 0.20210;
 my $steps = 5000;
 my $node = start_server('recency');
 create_document($node);
-create_wrong_history($node);
+create_invariants($node);
 
 $node->safe_psql(
 	'postgres', q{
@@ -180,7 +180,7 @@ $node->safe_psql(
 		app text;
 		numbers bigint[];
 	BEGIN
-		INSERT INTO inconsistency SELECT step, count(*) FROM wrong_history;
+		INSERT INTO inconsistency SELECT step, count(*) FROM broken_invariant;
 		FOREACH list IN ARRAY ARRAY['recent', 'activities', 'ignored'] LOOP
 			FOREACH u IN ARRAY ARRAY['user 0', 'user 1', 'user 2'] LOOP
 				FOREACH app IN ARRAY ARRAY['app 0', 'app 1', 'app 2', NULL] LOOP
