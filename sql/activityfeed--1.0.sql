@@ -415,6 +415,13 @@ CREATE POLICY history_item_parent ON activityfeed.history_item AS RESTRICTIVE FO
 COMMENT ON POLICY history_item_parent ON activityfeed.history_item IS
 'A session role adds to activities of its own app only';
 
+-- External activities belong to no principal.
+ALTER TABLE activityfeed.external_activity ENABLE ROW LEVEL SECURITY;
+CREATE POLICY external_activity_service ON activityfeed.external_activity
+	USING ((SELECT activityfeed.is_service()));
+COMMENT ON POLICY external_activity_service ON activityfeed.external_activity IS
+'Services only, also where somebody was granted the table by mistake';
+
 --
 -- Identity
 --
@@ -425,6 +432,18 @@ AS 'MODULE_PATHNAME', 'activityfeed_activity_id'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION activityfeed.activity_id(text, text) IS
 'Id of the activity that an app knows as app_activity_id: the first 63 bits of SHA-256 over app_id, a zero byte and app_activity_id in UTF-8; 22023 for an id of a wrong length';
+
+-- The key of an activity has the user and not the app: with any id, a session
+-- could learn of activities in other apps, and take their ids away from them.
+-- And rows of a user who has no feed would be out of reach for those who lock
+-- it to erase or purge.
+CREATE POLICY activity_identity ON activityfeed.activity AS RESTRICTIVE FOR INSERT
+	WITH CHECK ((SELECT activityfeed.is_service())
+		OR (id OPERATOR(pg_catalog.=) activityfeed.activity_id(app_id, app_activity_id)
+			AND EXISTS (SELECT FROM activityfeed.feed f
+				WHERE f.user_id OPERATOR(pg_catalog.=) activity.user_id)));
+COMMENT ON POLICY activity_identity ON activityfeed.activity IS
+'A session role adds activities with ids of its own app only, and to a feed that is there';
 
 --
 -- Writing
@@ -726,23 +745,31 @@ CREATE FUNCTION activityfeed.grant_session(role regrole)
 RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	other pg_catalog.pg_roles;
 BEGIN
 	PERFORM activityfeed.revoke_access(role);
-	IF pg_catalog.has_parameter_privilege(role, 'activityfeed.user_id', 'SET')
-		OR pg_catalog.has_parameter_privilege(role, 'activityfeed.app_id', 'SET')
-	THEN
+	-- a role can become each one that it is a member of, whether or not it inherits
+	SELECT r.* INTO other FROM pg_catalog.pg_roles r
+	WHERE pg_catalog.pg_has_role(role, r.oid, 'MEMBER')
+		AND (r.rolbypassrls OR r.rolreplication OR r.rolcreaterole
+			OR EXISTS (SELECT FROM pg_catalog.pg_class c
+				WHERE c.relnamespace OPERATOR(pg_catalog.=) 'activityfeed'::pg_catalog.regnamespace
+					AND c.relowner OPERATOR(pg_catalog.=) r.oid)
+			OR pg_catalog.has_parameter_privilege(r.oid, 'activityfeed.user_id', 'SET')
+			OR pg_catalog.has_parameter_privilege(r.oid, 'activityfeed.app_id', 'SET')
+			OR pg_catalog.has_table_privilege(r.oid, 'activityfeed.feed', 'UPDATE, DELETE, TRUNCATE, TRIGGER')
+			OR pg_catalog.has_table_privilege(r.oid, 'activityfeed.activity', 'UPDATE, DELETE, TRUNCATE, TRIGGER')
+			OR pg_catalog.has_table_privilege(r.oid, 'activityfeed.history_item', 'UPDATE, TRUNCATE, TRIGGER')
+			OR pg_catalog.has_table_privilege(r.oid, 'activityfeed.external_activity', 'SELECT, INSERT, UPDATE, DELETE'))
+	ORDER BY r.oid OPERATOR(pg_catalog.<>) role, r.rolname LIMIT 1;
+	IF FOUND THEN
 		RAISE insufficient_privilege USING
 			MESSAGE = pg_catalog.format('role %s cannot be a session role', role),
-			DETAIL = 'It may choose the principal itself, as a superuser or through a role that it is a member of.';
-	END IF;
-	IF EXISTS (SELECT FROM pg_catalog.pg_class c, pg_catalog.pg_roles r
-		WHERE c.oid OPERATOR(pg_catalog.=) 'activityfeed.feed'::pg_catalog.regclass
-			AND r.oid OPERATOR(pg_catalog.=) role
-			AND (r.rolbypassrls OR pg_catalog.pg_has_role(role, c.relowner, 'USAGE')))
-	THEN
-		RAISE insufficient_privilege USING
-			MESSAGE = pg_catalog.format('role %s cannot be a session role', role),
-			DETAIL = 'Row security does not hold for it: it has BYPASSRLS or the rights of the tables'' owner.';
+			DETAIL = CASE WHEN other.oid OPERATOR(pg_catalog.=) role
+				THEN 'It has rights that a session role must not have.'
+				ELSE pg_catalog.format('It is a member of role %I, which has rights that a session role must not have.', other.rolname) END,
+			HINT = 'Such are: superuser, BYPASSRLS, REPLICATION, CREATEROLE, the rights of a service or of the tables'' owner, and rights on tables that were granted otherwise.';
 	END IF;
 	EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA activityfeed TO %s', role);
 	EXECUTE pg_catalog.format('GRANT SELECT ON activityfeed.feed, activityfeed.activity,
@@ -802,9 +829,7 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) role) THEN
-		RAISE undefined_object USING MESSAGE = pg_catalog.format('role with OID %s does not exist', role::pg_catalog.oid);
-	END IF;
+	PERFORM activityfeed.revoke_access(role);
 	EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA activityfeed TO %s', role);
 	EXECUTE pg_catalog.format('GRANT SET ON PARAMETER activityfeed.user_id, activityfeed.app_id TO %s', role);
 	EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON activityfeed.feed,
@@ -832,7 +857,13 @@ BEGIN
 	EXECUTE pg_catalog.format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA activityfeed FROM %s', role);
 	EXECUTE pg_catalog.format('REVOKE ALL ON ALL ROUTINES IN SCHEMA activityfeed FROM %s', role);
 	EXECUTE pg_catalog.format('REVOKE ALL ON SCHEMA activityfeed FROM %s', role);
-	EXECUTE pg_catalog.format('REVOKE ALL ON PARAMETER activityfeed.user_id, activityfeed.app_id FROM %s', role);
+	-- fails for somebody who has no right on them: an owner who is no superuser
+	IF EXISTS (SELECT FROM pg_catalog.pg_parameter_acl p, pg_catalog.aclexplode(p.paracl) a
+		WHERE p.parname OPERATOR(pg_catalog.=) ANY ('{activityfeed.user_id,activityfeed.app_id}')
+			AND a.grantee OPERATOR(pg_catalog.=) role)
+	THEN
+		EXECUTE pg_catalog.format('REVOKE ALL ON PARAMETER activityfeed.user_id, activityfeed.app_id FROM %s', role);
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION activityfeed.revoke_access(regrole) IS

@@ -15,6 +15,7 @@
 
 #include "active_time.h"
 #include "plans.h"
+#include "timestamp.h"
 
 /* clang-format off */
 
@@ -176,20 +177,25 @@ TakeSession(void *context, Datum *values, bool *nulls)
 /*
  * Hands over the whole seconds of each day and activity, activity by activity
  * and day by day.
+ *
+ * Only what documents can hold is counted: somebody may have written other
+ * times into the tables, which are too far away for sums, and too many days.
  */
 void
-ActiveTime(const Principal *principal, const ActiveTimeSpan *span,
+ActiveTime(const Principal *principal, const ActiveTimeSpan *asked,
 		   ActiveTimeTaker take, void *context)
 {
-	Counter counter = {.span = span, .take = take, .context = context};
+	ActiveTimeSpan span = {Max(asked->since, EARLIEST_TIME),
+						   Min(asked->until, LATEST_TIME), asked->zone};
+	Counter counter = {.span = &span, .take = take, .context = context};
 	Datum values[5];
 	bool nulls[5] = {0};
 
 	values[0] = principal->user_id;
 	values[1] = principal->app_id;
 	nulls[1] = principal->every_app;
-	values[2] = TimestampTzGetDatum(span->since);
-	values[3] = TimestampTzGetDatum(span->until);
+	values[2] = TimestampTzGetDatum(span.since);
+	values[3] = TimestampTzGetDatum(span.until);
 	values[4] = TimestampTzGetDatum(GetCurrentTimestamp());
 	(void) PlanRead(&find_sessions, values, nulls, TakeSession, &counter);
 	FinishActivity(&counter);

@@ -443,6 +443,7 @@ GraphAddExternalActivities(GraphCall *call)
 	JsonSlice array;
 	DocumentError error;
 
+	PrincipalCheckService();
 	if (!ReadExternalItem(call, &item) ||
 		!ReadBody(call, MAX_BATCH_DEPTH, &body))
 		return;
