@@ -88,6 +88,7 @@ _PG_init(void)
 		INT_MAX, PGC_SUSET, GUC_UNIT_S, CheckRetention, NULL, NULL);
 	DefineLimits();
 	PrincipalDefineSettings();
+	PrincipalWatchRoles();
 	MarkGUCPrefixReserved("activityfeed");
 	PlannerHookInstall();
 	NotifyInstall();

@@ -23,7 +23,9 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "activityfeed.h"
 #include "principal.h"
@@ -41,6 +43,23 @@ EXPORTS_END
 static char *setting_user_id = NULL;
 static char *setting_app_id = NULL;
 
+/*
+ * Whether a role is a service.  That is asked at entry and again by each
+ * statement's policies, and takes several look-ups in the catalogs: the last
+ * answer is kept until anything changes of which it was made.
+ */
+typedef struct ServiceAnswer
+{
+	Oid role;		/* who was asked about; invalid at first */
+	uint64 changes; /* count_changes when the question was put */
+	bool is_service;
+} ServiceAnswer;
+
+static ServiceAnswer last_answer = {InvalidOid, 0, false};
+
+/* How often something changed that answers depend on. */
+static uint64 count_changes = 0;
+
 static bool
 CheckId(char **newval, void **extra, GucSource source)
 {
@@ -50,6 +69,27 @@ CheckId(char **newval, void **extra, GucSource source)
 		return false;
 	}
 	return true;
+}
+
+static void
+ForgetAnswer(Datum arg, int cacheid, uint32 hashvalue)
+{
+	count_changes++;
+}
+
+/*
+ * Learns of whatever pg_parameter_aclcheck looks at: the roles, who is a
+ * member of which (the database's owner is one of pg_database_owner), and what
+ * is granted on settings.  One cache of each catalog is enough.
+ */
+void
+PrincipalWatchRoles(void)
+{
+	static const int watched[] = {AUTHOID, AUTHMEMROLEMEM, DATABASEOID,
+								  PARAMETERACLNAME};
+
+	for (int i = 0; i < lengthof(watched); i++)
+		CacheRegisterSyscacheCallback(watched[i], ForgetAnswer, (Datum) 0);
 }
 
 void
@@ -71,10 +111,21 @@ MaySet(const char *setting)
 	return pg_parameter_aclcheck(setting, GetUserId(), ACL_SET) == ACLCHECK_OK;
 }
 
+/*
+ * What changes while the question is being answered makes the next caller ask
+ * again.
+ */
 static bool
 CallerIsService(void)
 {
-	return MaySet(USER_ID_SETTING) && MaySet(APP_ID_SETTING);
+	ServiceAnswer answer = {GetUserId(), count_changes, false};
+
+	if (answer.role == last_answer.role &&
+		answer.changes == last_answer.changes)
+		return last_answer.is_service;
+	answer.is_service = MaySet(USER_ID_SETTING) && MaySet(APP_ID_SETTING);
+	last_answer = answer;
+	return answer.is_service;
 }
 
 static bool

@@ -19,6 +19,7 @@ typedef struct Principal
 } Principal;
 
 extern void PrincipalDefineSettings(void);
+extern void PrincipalWatchRoles(void);
 
 extern void RefuseReadOnly(FunctionCallInfo fcinfo);
 extern Principal PrincipalForWrite(FunctionCallInfo fcinfo);
