@@ -8,7 +8,7 @@
  * can run at once.
  *
  * Rows are then deleted by other statements, of many users each, which look
- * at the user and the expiration again: they have a snapshot that was taken
+ * at the expiration again: they have a snapshot that was taken
  * under the lock.  They find the rows where they were, by ctid; one that has
  * been written again since is somewhere else, and the next purge's.
  *
@@ -61,71 +61,65 @@ static KeptPlan find_expired_activities = {
 	.types = {TIMESTAMPTZOID, INT8OID}
 };
 
-/* What a chunk of rows is given as: $1 user ids, $2 activity ids, $3 ctids. */
-#define CHUNK \
-	"ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), " \
-	"pg_catalog.unnest($3)) WITH ORDINALITY " \
-	"AS chunk (user_id, activity_id, tid, n)"
-
-/* A ctid that was made free may be another user's: whose it is is looked at. */
-#define DELETE_CHUNK(table, row, id) \
-	"DELETE FROM activityfeed." table " AS " row " USING " CHUNK \
-	" WHERE " row ".ctid OPERATOR(pg_catalog.=) chunk.tid " \
-	"AND " row ".user_id OPERATOR(pg_catalog.=) chunk.user_id " \
-	"AND " row "." id " OPERATOR(pg_catalog.=) chunk.activity_id "
+/*
+ * $1 ctids, $2 the time now.  The calling query's snapshot is older than that
+ * which found the rows: none of their places can be another row's by now.
+ */
+#define DELETE_CHUNK(table, row) \
+	"DELETE FROM activityfeed." table " AS " row \
+	" WHERE " row ".ctid OPERATOR(pg_catalog.=) ANY ($1) "
 #define HAS_EXPIRED(row) \
-	"AND " row ".expiration_date_time OPERATOR(pg_catalog.<=) $4 "
+	"AND " row ".expiration_date_time OPERATOR(pg_catalog.<=) $2 "
 
-/* What is told of a row that was deleted, the first being its place. */
-#define RETURNING_DELETED(row) \
-	"RETURNING chunk.n, " row ".status OPERATOR(pg_catalog.=) " \
-	"'deleted'::activityfeed.status, " \
+/* What is told of a row that was deleted. */
+#define RETURNING_DELETED(row, id) \
+	"RETURNING " row ".user_id, " row "." id ", " row ".ctid, " \
+	row ".status OPERATOR(pg_catalog.=) 'deleted'::activityfeed.status, " \
 	row ".change_number, " row ".expiration_date_time"
 
-#define CHUNK_TYPES {TEXTARRAYOID, INT8ARRAYOID, TIDARRAYOID, TIMESTAMPTZOID}
-#define CHUNK_PARAMETERS 4
-
-/* $4 the time now, as in what follows */
 static KeptPlan delete_expired_items = {
-	.sql = DELETE_CHUNK("history_item", "h", "activity_id")
-	HAS_EXPIRED("h") RETURNING_DELETED("h"),
-	.nparams = CHUNK_PARAMETERS,
-	.types = CHUNK_TYPES,
+	.sql = DELETE_CHUNK("history_item", "h") HAS_EXPIRED("h")
+	RETURNING_DELETED("h", "activity_id"),
+	.nparams = 2,
+	.types = {TIDARRAYOID, TIMESTAMPTZOID},
 	.by_tid = true
 };
 
 static KeptPlan delete_expired_activities = {
-	.sql = DELETE_CHUNK("activity", "a", "id")
-	HAS_EXPIRED("a") RETURNING_DELETED("a"),
-	.nparams = CHUNK_PARAMETERS,
-	.types = CHUNK_TYPES,
+	.sql = DELETE_CHUNK("activity", "a") HAS_EXPIRED("a")
+	RETURNING_DELETED("a", "id"),
+	.nparams = 2,
+	.types = {TIDARRAYOID, TIMESTAMPTZOID},
 	.by_tid = true
 };
 
 /*
  * What expired activities still have: tombstones of sessions, which can
- * outlive them.  OFFSET keeps the planner from beginning at the sessions.
+ * outlive them.  $1 user ids, $2 the time now, $3 activity ids.  OFFSET keeps
+ * the planner from beginning at the sessions.
  */
 static KeptPlan find_items_of_expired = {
-	.sql = "SELECT item.user_id, item.activity_id, item.tid FROM " CHUNK
-	" CROSS JOIN LATERAL (SELECT h.user_id, h.activity_id, h.ctid AS tid "
+	.sql = "SELECT item.user_id, item.activity_id, item.tid "
+	"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3)) "
+	"AS expired (user_id, activity_id) "
+	"CROSS JOIN LATERAL (SELECT h.user_id, h.activity_id, h.ctid AS tid "
 	"FROM activityfeed.history_item AS h "
-	"WHERE h.user_id OPERATOR(pg_catalog.=) chunk.user_id "
-	"AND h.activity_id OPERATOR(pg_catalog.=) chunk.activity_id "
+	"WHERE h.user_id OPERATOR(pg_catalog.=) expired.user_id "
+	"AND h.activity_id OPERATOR(pg_catalog.=) expired.activity_id "
 	"AND EXISTS (SELECT FROM activityfeed.activity AS a "
-	"WHERE a.user_id OPERATOR(pg_catalog.=) chunk.user_id "
-	"AND a.id OPERATOR(pg_catalog.=) chunk.activity_id "
+	"WHERE a.user_id OPERATOR(pg_catalog.=) expired.user_id "
+	"AND a.id OPERATOR(pg_catalog.=) expired.activity_id "
 	HAS_EXPIRED("a") ") OFFSET 0) AS item",
-	.nparams = CHUNK_PARAMETERS,
-	.types = CHUNK_TYPES,
+	.nparams = 3,
+	.types = {TEXTARRAYOID, TIMESTAMPTZOID, INT8ARRAYOID},
 	.by_key = true
 };
 
 static KeptPlan delete_items_of_expired = {
-	.sql = DELETE_CHUNK("history_item", "h", "activity_id")
-	RETURNING_DELETED("h"),
-	.nparams = CHUNK_PARAMETERS,
-	.types = CHUNK_TYPES,
+	.sql = DELETE_CHUNK("history_item", "h")
+	RETURNING_DELETED("h", "activity_id"),
+	.nparams = 2,
+	.types = {TIDARRAYOID, TIMESTAMPTZOID},
 	.by_tid = true
 };
 
@@ -170,8 +164,7 @@ typedef struct ExpiredRow
 	text *user_id; /* neighbours may share it */
 	int64 activity_id;
 	ItemPointerData tid;
-	bool is_gone;	 /* the rest is known then */
-	bool is_session; /* and no tombstone */
+	bool is_session; /* and no tombstone; this and what follows, if it went */
 	int64 change_number;
 	TimestampTz expiration;
 } ExpiredRow;
@@ -277,7 +270,6 @@ FindExpired(KeptPlan *plan, const Purge *purge, int64 limit)
 	values[0] = TimestampTzGetDatum(purge->now);
 	values[1] = Int64GetDatum(limit);
 	(void) PlanWrite(plan, values, NULL, CollectRow, &found);
-	qsort(found.rows, found.count, sizeof(ExpiredRow), CompareRows);
 	return found;
 }
 
@@ -300,51 +292,56 @@ SetActivities(Datum *values, const ExpiredRow *rows, int count)
 	pfree(elements);
 }
 
-/*
- * Executes a plan for a chunk of rows.
- */
-static void
-ExecuteForChunk(KeptPlan *plan, const Purge *purge, ExpiredRow *rows,
-				int count, PlanRowTaker take, void *context)
-{
-	Datum *elements = palloc(count * sizeof(Datum));
-	Datum values[CHUNK_PARAMETERS];
-
-	SetActivities(values, rows, count);
-	for (int i = 0; i < count; i++)
-		elements[i] = PointerGetDatum(&rows[i].tid);
-	values[2] = PointerGetDatum(construct_array(elements, count, TIDOID,
-												sizeof(ItemPointerData), false,
-												TYPALIGN_SHORT));
-	values[3] = TimestampTzGetDatum(purge->now);
-	(void) PlanWrite(plan, values, NULL, take, context);
-	for (int i = 0; i < 3; i++)
-		pfree(DatumGetPointer(values[i]));
-	pfree(elements);
-}
-
 static void
 TakeDeleted(void *context, Datum *values, bool *nulls)
 {
-	ExpiredRow *chunk = context;
-	ExpiredRow *row = &chunk[DatumGetInt64(values[0]) - 1];
+	ExpiredRows *gone = context;
+	ExpiredRow *row;
 
-	row->is_gone = true;
-	row->is_session = !DatumGetBool(values[1]);
-	row->change_number = DatumGetInt64(values[2]);
-	row->expiration = DatumGetTimestampTz(values[3]);
+	CollectRow(context, values, nulls);
+	row = &gone->rows[gone->count - 1];
+	row->is_session = !DatumGetBool(values[3]);
+	row->change_number = DatumGetInt64(values[4]);
+	row->expiration = DatumGetTimestampTz(values[5]);
 }
 
 static void
-DeleteRows(KeptPlan *plan, const Purge *purge, ExpiredRows *found)
+DeleteChunk(KeptPlan *plan, const Purge *purge, const ExpiredRow *rows,
+			int count, ExpiredRows *gone)
+{
+	Datum *elements = palloc(count * sizeof(Datum));
+	Datum values[2];
+
+	for (int i = 0; i < count; i++)
+		elements[i] = PointerGetDatum(&rows[i].tid);
+	values[0] = PointerGetDatum(construct_array(elements, count, TIDOID,
+												sizeof(ItemPointerData), false,
+												TYPALIGN_SHORT));
+	values[1] = TimestampTzGetDatum(purge->now);
+	(void) PlanWrite(plan, values, NULL, TakeDeleted, gone);
+	pfree(DatumGetPointer(values[0]));
+	pfree(elements);
+}
+
+/*
+ * Deletes what was found, and adds what has gone to "gone".
+ */
+static void
+DeleteRows(KeptPlan *plan, const Purge *purge, const ExpiredRows *found,
+		   ExpiredRows *gone)
 {
 	for (int i = 0; i < found->count; i += CHUNK_SIZE)
 	{
 		CHECK_FOR_INTERRUPTS();
-		ExecuteForChunk(plan, purge, &found->rows[i],
-						Min(CHUNK_SIZE, found->count - i), TakeDeleted,
-						&found->rows[i]);
+		DeleteChunk(plan, purge, &found->rows[i],
+					Min(CHUNK_SIZE, found->count - i), gone);
 	}
+}
+
+static void
+SortRows(ExpiredRows *rows)
+{
+	qsort(rows->rows, rows->count, sizeof(ExpiredRow), CompareRows);
 }
 
 /*
@@ -352,16 +349,16 @@ DeleteRows(KeptPlan *plan, const Purge *purge, ExpiredRows *found)
  * number and the latest expiration among them.
  */
 static ExpiredRows
-SumByActivity(const ExpiredRows *found)
+SumByActivity(const ExpiredRows *gone)
 {
 	ExpiredRows sums = MakeRows();
 
-	for (int i = 0; i < found->count; i++)
+	for (int i = 0; i < gone->count; i++)
 	{
-		const ExpiredRow *row = &found->rows[i];
+		const ExpiredRow *row = &gone->rows[i];
 		ExpiredRow *sum = sums.rows + sums.count - 1;
 
-		if (!row->is_gone || !row->is_session)
+		if (!row->is_session)
 			continue;
 		if (sums.count == 0 || sum->activity_id != row->activity_id ||
 			CompareUsers(sum, row) != 0)
@@ -416,9 +413,9 @@ FindStale(const ExpiredRow *sums, int count, StaleActivities *stale)
  * Makes what activities say of their history right.
  */
 static void
-RederiveHistories(const ExpiredRows *found)
+RederiveHistories(const ExpiredRows *gone)
 {
-	ExpiredRows sums = SumByActivity(found);
+	ExpiredRows sums = SumByActivity(gone);
 	StaleActivities *stale = palloc(sizeof(StaleActivities));
 
 	for (int i = 0; i < sums.count; i += CHUNK_SIZE)
@@ -452,29 +449,23 @@ NoteInFeed(const ExpiredRow *row, int64 highest)
  * Counts what has gone, and tells the feeds of it.
  */
 static void
-FinishUsers(Purge *purge, const ExpiredRows *found)
+FinishUsers(Purge *purge, const ExpiredRows *gone)
 {
-	int64 before = purge->removed;
 	int64 highest = 0;
 
-	for (int i = 0; i < found->count; i++)
+	for (int i = 0; i < gone->count; i++)
 	{
-		const ExpiredRow *row = &found->rows[i];
-		bool is_last = i + 1 == found->count;
+		const ExpiredRow *row = &gone->rows[i];
+		bool is_last = i + 1 == gone->count;
 
-		if (row->is_gone)
-		{
-			purge->removed++;
-			highest = Max(highest, row->change_number);
-		}
+		highest = Max(highest, row->change_number);
 		if (!is_last && CompareUsers(row, row + 1) == 0)
 			continue;
 		CHECK_FOR_INTERRUPTS();
-		if (purge->removed > before)
-			NoteInFeed(row, highest);
-		before = purge->removed;
+		NoteInFeed(row, highest);
 		highest = 0;
 	}
+	purge->removed += gone->count;
 }
 
 /*
@@ -484,10 +475,26 @@ static void
 PurgeItems(Purge *purge, int64 limit)
 {
 	ExpiredRows found = FindExpired(&find_expired_items, purge, limit);
+	ExpiredRows gone = MakeRows();
 
-	DeleteRows(&delete_expired_items, purge, &found);
-	RederiveHistories(&found);
-	FinishUsers(purge, &found);
+	DeleteRows(&delete_expired_items, purge, &found, &gone);
+	SortRows(&gone);
+	RederiveHistories(&gone);
+	FinishUsers(purge, &gone);
+}
+
+static void
+FindItemsOfChunk(const Purge *purge, const ExpiredRow *rows, int count,
+				 ExpiredRows *found)
+{
+	Datum values[3];
+
+	SetActivities(values, rows, count);
+	values[2] = values[1];
+	values[1] = TimestampTzGetDatum(purge->now);
+	(void) PlanWrite(&find_items_of_expired, values, NULL, CollectRow, found);
+	pfree(DatumGetPointer(values[0]));
+	pfree(DatumGetPointer(values[2]));
 }
 
 static ExpiredRows
@@ -496,9 +503,8 @@ FindItemsOfExpired(const Purge *purge, const ExpiredRows *activities)
 	ExpiredRows found = MakeRows();
 
 	for (int i = 0; i < activities->count; i += CHUNK_SIZE)
-		ExecuteForChunk(&find_items_of_expired, purge, &activities->rows[i],
-						Min(CHUNK_SIZE, activities->count - i), CollectRow,
-						&found);
+		FindItemsOfChunk(purge, &activities->rows[i],
+						 Min(CHUNK_SIZE, activities->count - i), &found);
 	return found;
 }
 
@@ -510,13 +516,12 @@ PurgeActivities(Purge *purge, int64 limit)
 {
 	ExpiredRows found = FindExpired(&find_expired_activities, purge, limit);
 	ExpiredRows items = FindItemsOfExpired(purge, &found);
+	ExpiredRows gone = MakeRows();
 
-	DeleteRows(&delete_items_of_expired, purge, &items);
-	DeleteRows(&delete_expired_activities, purge, &found);
-	for (int i = 0; i < items.count; i++)
-		*AddRow(&found) = items.rows[i];
-	qsort(found.rows, found.count, sizeof(ExpiredRow), CompareRows);
-	FinishUsers(purge, &found);
+	DeleteRows(&delete_items_of_expired, purge, &items, &gone);
+	DeleteRows(&delete_expired_activities, purge, &found, &gone);
+	SortRows(&gone);
+	FinishUsers(purge, &gone);
 }
 
 /*
