@@ -13,6 +13,9 @@
  *	 with user_id costs the same then, and if the planner takes another, each
  *	 write of the session reads all that the user has.
  *
+ * - Those of a purge name them by ctid.  While a table is small, all of an
+ *	 index costs less to the planner.
+ *
  * So these statements are planned with the other ways switched off.  That is
  * done here, in the planner's hook, because it is PostgreSQL that decides when
  * to plan: any invalidation, even one that arrives while an execution waits
@@ -56,9 +59,11 @@ typedef struct PlannerSettings
 	bool incremental_sort;
 	bool jit;
 	bool unique_indexes_only; /* ours: rows are named by primary key */
+	bool no_indexes;		  /* ours: rows are named by ctid */
 } PlannerSettings;
 
 static bool unique_indexes_only = false;
+static bool no_indexes = false;
 
 /* The session's own, while others are in force; else NULL. */
 static const PlannerSettings *outer_settings = NULL;
@@ -67,10 +72,10 @@ static PlannerSettings
 GetSettings(void)
 {
 	PlannerSettings settings = {
-		enable_sort,	  enable_seqscan,	  enable_bitmapscan,
-		enable_indexscan, enable_tidscan,	  enable_nestloop,
-		enable_hashjoin,  enable_mergejoin,	  enable_incremental_sort,
-		jit_enabled,	  unique_indexes_only};
+		enable_sort,	  enable_seqscan,	   enable_bitmapscan,
+		enable_indexscan, enable_tidscan,	   enable_nestloop,
+		enable_hashjoin,  enable_mergejoin,	   enable_incremental_sort,
+		jit_enabled,	  unique_indexes_only, no_indexes};
 
 	return settings;
 }
@@ -93,6 +98,7 @@ PutSettings(const PlannerSettings *settings)
 	enable_incremental_sort = settings->incremental_sort;
 	jit_enabled = settings->jit;
 	unique_indexes_only = settings->unique_indexes_only;
+	no_indexes = settings->no_indexes;
 }
 
 static PlannedStmt *
@@ -193,12 +199,13 @@ PlanStatement(Query *query, const char *query_string, int cursor_options,
 	if (plan == NULL && !is_cascade && !is_key_check && outer_settings == NULL)
 		return CallPlanner(query, query_string, cursor_options, parameters);
 	if (plan != NULL || is_cascade)
-		settings = (PlannerSettings){.indexscan = true,
-									 .tidscan = true,
-									 .nestloop = true,
-									 .incremental_sort = true,
-									 .unique_indexes_only =
-										 is_cascade || plan->by_key};
+		settings = (PlannerSettings){
+			.indexscan = true,
+			.tidscan = true,
+			.nestloop = true,
+			.incremental_sort = true,
+			.unique_indexes_only = is_cascade || plan->by_key,
+			.no_indexes = plan != NULL && plan->by_tid};
 	else if (is_key_check)
 		settings.unique_indexes_only = true;
 	return PlanWithSettings(&settings, &session, query, query_string,
@@ -241,6 +248,8 @@ LookAtRelation(PlannerInfo *root, Oid relation, bool inhparent,
 		next_relation_info(root, relation, inhparent, rel);
 	if (unique_indexes_only && IsOwnTable(relation))
 		HideOtherIndexes(rel);
+	if (no_indexes && IsOwnTable(relation))
+		rel->indexlist = NIL;
 }
 
 /*

@@ -21,6 +21,7 @@ typedef struct KeptPlan
 	int nparams;
 	Oid types[MAX_PLAN_PARAMETERS];
 	bool by_key;			  /* rows are named by their primary key */
+	bool by_tid;			  /* or by their ctid */
 	SPIPlanPtr plan;		  /* NULL until first used */
 	const char *query_string; /* the plan cache's copy of sql */
 	struct KeptPlan *next;	  /* of those in use, see planner_hook.c */

@@ -7,12 +7,15 @@
  * passed over with all its rows.  So a purge waits for nobody, and any number
  * can run at once.
  *
- * Rows are then deleted by other statements, one for the sessions of each
- * activity, which look at the expiration again: they have a snapshot that was
- * taken under the lock.  Last the
- * feed's row is updated, also where nothing in it changes: a writer under
- * REPEATABLE READ, whose snapshot still has the rows, fails on that and not
- * on what it would derive from them.
+ * Rows are then deleted by other statements, of many users each, which look
+ * at the expiration again: they have a snapshot that was taken
+ * under the lock.  They find the rows where they were, by ctid; one that has
+ * been written again since is somewhere else, and the next purge's.
+ *
+ * An activity is told of its sessions only if its newest or its latest has
+ * gone.  Last the feed's row is updated, also where nothing in it changes: a
+ * writer under REPEATABLE READ, whose snapshot still has the rows, fails on
+ * that and not on what it would derive from them.
  *
  * A feed is never removed: it keeps the numbers from being used again.
  */
@@ -20,10 +23,10 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/itemptr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #include "lifecycle.h"
 #include "plans.h"
@@ -45,64 +48,98 @@
 	"LIMIT $2"
 
 static KeptPlan find_expired_items = {
-	.sql = "SELECT h.user_id, h.activity_id, h.id "
+	.sql = "SELECT h.user_id, h.activity_id, h.ctid "
 	"FROM activityfeed.history_item AS h " EXPIRED_AND_LOCKED("h"),
 	.nparams = 2,
 	.types = {TIMESTAMPTZOID, INT8OID}
 };
 
 static KeptPlan find_expired_activities = {
-	.sql = "SELECT a.user_id, a.id, NULL::pg_catalog.uuid "
+	.sql = "SELECT a.user_id, a.id, a.ctid "
 	"FROM activityfeed.activity AS a " EXPIRED_AND_LOCKED("a"),
 	.nparams = 2,
 	.types = {TIMESTAMPTZOID, INT8OID}
 };
 
+/*
+ * $1 ctids, $2 the time now.  The calling query's snapshot is older than that
+ * which found the rows: none of their places can be another row's by now.
+ */
+#define DELETE_CHUNK(table, row) \
+	"DELETE FROM activityfeed." table " AS " row \
+	" WHERE " row ".ctid OPERATOR(pg_catalog.=) ANY ($1) "
+#define HAS_EXPIRED(row) \
+	"AND " row ".expiration_date_time OPERATOR(pg_catalog.<=) $2 "
+
 /* What is told of a row that was deleted. */
-#define RETURNING_DELETED(row) \
-	"RETURNING " row ".status OPERATOR(pg_catalog.=) " \
-	"'deleted'::activityfeed.status, " \
+#define RETURNING_DELETED(row, id) \
+	"RETURNING " row ".user_id, " row "." id ", " row ".ctid, " \
+	row ".status OPERATOR(pg_catalog.=) 'deleted'::activityfeed.status, " \
 	row ".change_number, " row ".expiration_date_time"
 
-/* $1 user_id, $2 activity id, $3 the time now, $4 ids */
 static KeptPlan delete_expired_items = {
-	.sql = "DELETE FROM activityfeed.history_item AS h "
-	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
-	"AND h.activity_id OPERATOR(pg_catalog.=) $2 "
-	"AND h.id OPERATOR(pg_catalog.=) ANY ($4) "
-	"AND h.expiration_date_time OPERATOR(pg_catalog.<=) $3 "
-	RETURNING_DELETED("h"),
-	.nparams = 4,
-	.types = {TEXTOID, INT8OID, TIMESTAMPTZOID, UUIDARRAYOID},
-	.by_key = true
+	.sql = DELETE_CHUNK("history_item", "h") HAS_EXPIRED("h")
+	RETURNING_DELETED("h", "activity_id"),
+	.nparams = 2,
+	.types = {TIDARRAYOID, TIMESTAMPTZOID},
+	.by_tid = true
+};
+
+static KeptPlan delete_expired_activities = {
+	.sql = DELETE_CHUNK("activity", "a") HAS_EXPIRED("a")
+	RETURNING_DELETED("a", "id"),
+	.nparams = 2,
+	.types = {TIDARRAYOID, TIMESTAMPTZOID},
+	.by_tid = true
 };
 
 /*
- * What an expired activity still has: tombstones of sessions, which can
- * outlive it.
+ * What expired activities still have: tombstones of sessions, which can
+ * outlive them.  $1 user ids, $2 the time now, $3 activity ids.  OFFSET keeps
+ * the planner from beginning at the sessions.
  */
-static KeptPlan delete_items_of_expired = {
-	.sql = "DELETE FROM activityfeed.history_item AS h "
-	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
-	"AND h.activity_id OPERATOR(pg_catalog.=) $2 "
+static KeptPlan find_items_of_expired = {
+	.sql = "SELECT item.user_id, item.activity_id, item.tid "
+	"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3)) "
+	"AS expired (user_id, activity_id) "
+	"CROSS JOIN LATERAL (SELECT h.user_id, h.activity_id, h.ctid AS tid "
+	"FROM activityfeed.history_item AS h "
+	"WHERE h.user_id OPERATOR(pg_catalog.=) expired.user_id "
+	"AND h.activity_id OPERATOR(pg_catalog.=) expired.activity_id "
 	"AND EXISTS (SELECT FROM activityfeed.activity AS a "
-	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
-	"AND a.id OPERATOR(pg_catalog.=) $2 "
-	"AND a.expiration_date_time OPERATOR(pg_catalog.<=) $3) "
-	RETURNING_DELETED("h"),
+	"WHERE a.user_id OPERATOR(pg_catalog.=) expired.user_id "
+	"AND a.id OPERATOR(pg_catalog.=) expired.activity_id "
+	HAS_EXPIRED("a") ") OFFSET 0) AS item",
 	.nparams = 3,
-	.types = {TEXTOID, INT8OID, TIMESTAMPTZOID},
+	.types = {TEXTARRAYOID, TIMESTAMPTZOID, INT8ARRAYOID},
 	.by_key = true
 };
 
-static KeptPlan delete_expired_activity = {
-	.sql = "DELETE FROM activityfeed.activity AS a "
-	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
-	"AND a.id OPERATOR(pg_catalog.=) $2 "
-	"AND a.expiration_date_time OPERATOR(pg_catalog.<=) $3 "
-	RETURNING_DELETED("a"),
-	.nparams = 3,
-	.types = {TEXTOID, INT8OID, TIMESTAMPTZOID},
+static KeptPlan delete_items_of_expired = {
+	.sql = DELETE_CHUNK("history_item", "h")
+	RETURNING_DELETED("h", "activity_id"),
+	.nparams = 2,
+	.types = {TIDARRAYOID, TIMESTAMPTZOID},
+	.by_tid = true
+};
+
+/*
+ * $1 user ids, $2 activity ids, $3 the highest number and $4 the latest
+ * expiration of the sessions of each that have gone.  The places of those
+ * whose newest or latest may have been among them.
+ */
+static KeptPlan find_stale_activities = {
+	.sql = "SELECT gone.n FROM ROWS FROM (pg_catalog.unnest($1), "
+	"pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) "
+	"WITH ORDINALITY AS gone (user_id, activity_id, number, latest, n) "
+	"CROSS JOIN LATERAL (SELECT FROM activityfeed.activity AS a "
+	"WHERE a.user_id OPERATOR(pg_catalog.=) gone.user_id "
+	"AND a.id OPERATOR(pg_catalog.=) gone.activity_id "
+	"AND (a.history_change_number OPERATOR(pg_catalog.<=) gone.number "
+	"OR a.history_expiration_date_time OPERATOR(pg_catalog.<=) gone.latest) "
+	"OFFSET 0) AS stale",
+	.nparams = 4,
+	.types = {TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID},
 	.by_key = true
 };
 
@@ -118,12 +155,18 @@ static KeptPlan note_in_feed = {
 
 /* clang-format on */
 
-/* A row that was found: an item, or an activity, whose id is all zeros. */
+/* How many rows a statement is given: arrays are to stay small. */
+#define CHUNK_SIZE 1000
+
+/* A row that was found, an item or an activity, and what became of it. */
 typedef struct ExpiredRow
 {
-	text *user_id;
+	text *user_id; /* neighbours may share it */
 	int64 activity_id;
-	pg_uuid_t id;
+	ItemPointerData tid;
+	bool is_session; /* and no tombstone; this and what follows, if it went */
+	int64 change_number;
+	TimestampTz expiration;
 } ExpiredRow;
 
 typedef struct ExpiredRows
@@ -133,46 +176,50 @@ typedef struct ExpiredRows
 	ExpiredRow *rows;
 } ExpiredRows;
 
-/* A purge, and what has gone of the user and activity that it is at. */
 typedef struct Purge
 {
 	TimestampTz now;
-	int64 removed;		 /* rows in all */
-	int64 user_removed;	 /* rows of this user */
-	int64 highest;		 /* number of this user's rows that have gone */
-	TimestampTz latest;	 /* expiration among this activity's sessions */
-	bool session_purged; /* one that was no tombstone */
+	int64 removed; /* rows in all */
 } Purge;
 
-static void
-CollectRow(void *context, Datum *values, bool *nulls)
+static ExpiredRows
+MakeRows(void)
 {
-	ExpiredRows *found = context;
-	ExpiredRow *row;
+	ExpiredRows made = {.count = 0, .size = 64};
 
-	if (found->count == found->size)
+	made.rows = palloc(made.size * sizeof(ExpiredRow));
+	return made;
+}
+
+static ExpiredRow *
+AddRow(ExpiredRows *rows)
+{
+	if (rows->count == rows->size)
 	{
-		found->size *= 2;
-		found->rows =
-			repalloc_huge(found->rows, found->size * sizeof(ExpiredRow));
+		rows->size *= 2;
+		rows->rows =
+			repalloc_huge(rows->rows, rows->size * sizeof(ExpiredRow));
 	}
-	row = &found->rows[found->count++];
-	memset(row, 0, sizeof(ExpiredRow));
-	row->user_id = DatumGetTextPCopy(values[0]);
-	row->activity_id = DatumGetInt64(values[1]);
-	if (!nulls[2])
-		row->id = *DatumGetUUIDP(values[2]);
+	return &rows->rows[rows->count++];
+}
+
+static int
+CompareTexts(const text *a, const text *b)
+{
+	int a_length = VARSIZE_ANY_EXHDR(a);
+	int b_length = VARSIZE_ANY_EXHDR(b);
+	int result =
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(a_length, b_length));
+
+	return result != 0 ? result : a_length - b_length;
 }
 
 static int
 CompareUsers(const ExpiredRow *a, const ExpiredRow *b)
 {
-	int a_length = VARSIZE_ANY_EXHDR(a->user_id);
-	int b_length = VARSIZE_ANY_EXHDR(b->user_id);
-	int result = memcmp(VARDATA_ANY(a->user_id), VARDATA_ANY(b->user_id),
-						Min(a_length, b_length));
-
-	return result != 0 ? result : a_length - b_length;
+	if (a->user_id == b->user_id)
+		return 0;
+	return CompareTexts(a->user_id, b->user_id);
 }
 
 /*
@@ -189,7 +236,26 @@ CompareRows(const void *left, const void *right)
 		return result;
 	if (a->activity_id != b->activity_id)
 		return a->activity_id < b->activity_id ? -1 : 1;
-	return memcmp(&a->id, &b->id, sizeof(pg_uuid_t));
+	return ItemPointerCompare((ItemPointer) &a->tid, (ItemPointer) &b->tid);
+}
+
+/*
+ * Rows of one user are often found one after the other.
+ */
+static void
+CollectRow(void *context, Datum *values, bool *nulls)
+{
+	ExpiredRows *found = context;
+	ExpiredRow *row = AddRow(found);
+	text *user_id = DatumGetTextPP(values[0]);
+
+	memset(row, 0, sizeof(ExpiredRow));
+	if (found->count > 1 && CompareTexts(row[-1].user_id, user_id) == 0)
+		row->user_id = row[-1].user_id;
+	else
+		row->user_id = DatumGetTextPCopy(values[0]);
+	row->activity_id = DatumGetInt64(values[1]);
+	row->tid = *(ItemPointer) DatumGetPointer(values[2]);
 }
 
 /*
@@ -198,106 +264,208 @@ CompareRows(const void *left, const void *right)
 static ExpiredRows
 FindExpired(KeptPlan *plan, const Purge *purge, int64 limit)
 {
-	ExpiredRows found = {.count = 0, .size = 64};
+	ExpiredRows found = MakeRows();
 	Datum values[2];
 
-	found.rows = palloc(found.size * sizeof(ExpiredRow));
 	values[0] = TimestampTzGetDatum(purge->now);
 	values[1] = Int64GetDatum(limit);
 	(void) PlanWrite(plan, values, NULL, CollectRow, &found);
-	qsort(found.rows, found.count, sizeof(ExpiredRow), CompareRows);
 	return found;
 }
 
+/*
+ * Sets the first parameters to what names the activities of some rows.
+ */
 static void
-CountDeleted(Purge *purge, Datum *values)
+SetActivities(Datum *values, const ExpiredRow *rows, int count)
 {
-	purge->removed++;
-	purge->user_removed++;
-	purge->highest = Max(purge->highest, DatumGetInt64(values[1]));
+	Datum *elements = palloc(count * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		elements[i] = PointerGetDatum(rows[i].user_id);
+	values[0] = PointerGetDatum(
+		construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+	for (int i = 0; i < count; i++)
+		elements[i] = Int64GetDatum(rows[i].activity_id);
+	values[1] = PointerGetDatum(construct_array(
+		elements, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	pfree(elements);
 }
 
 static void
-TakeDeletedItem(void *context, Datum *values, bool *nulls)
+TakeDeleted(void *context, Datum *values, bool *nulls)
 {
-	Purge *purge = context;
+	ExpiredRows *gone = context;
+	ExpiredRow *row;
 
-	CountDeleted(purge, values);
-	if (DatumGetBool(values[0]))
-		return;
-	purge->session_purged = true;
-	purge->latest = Max(purge->latest, DatumGetTimestampTz(values[2]));
+	CollectRow(context, values, nulls);
+	row = &gone->rows[gone->count - 1];
+	row->is_session = !DatumGetBool(values[3]);
+	row->change_number = DatumGetInt64(values[4]);
+	row->expiration = DatumGetTimestampTz(values[5]);
 }
 
 static void
-TakeDeletedActivity(void *context, Datum *values, bool *nulls)
+DeleteChunk(KeptPlan *plan, const Purge *purge, const ExpiredRow *rows,
+			int count, ExpiredRows *gone)
 {
-	CountDeleted(context, values);
-}
+	Datum *elements = palloc(count * sizeof(Datum));
+	Datum values[2];
 
-static void
-SetRow(Datum *values, const ExpiredRow *row, const Purge *purge)
-{
-	values[0] = PointerGetDatum(row->user_id);
-	values[1] = Int64GetDatum(row->activity_id);
-	values[2] = TimestampTzGetDatum(purge->now);
+	for (int i = 0; i < count; i++)
+		elements[i] = PointerGetDatum(&rows[i].tid);
+	values[0] = PointerGetDatum(construct_array(elements, count, TIDOID,
+												sizeof(ItemPointerData), false,
+												TYPALIGN_SHORT));
+	values[1] = TimestampTzGetDatum(purge->now);
+	(void) PlanWrite(plan, values, NULL, TakeDeleted, gone);
+	pfree(DatumGetPointer(values[0]));
+	pfree(elements);
 }
 
 /*
- * Tells a feed that rows of it have gone.
+ * Deletes what was found, and adds what has gone to "gone".
  */
 static void
-FinishUser(Purge *purge, const ExpiredRow *row)
+DeleteRows(KeptPlan *plan, const Purge *purge, const ExpiredRows *found,
+		   ExpiredRows *gone)
+{
+	for (int i = 0; i < found->count; i += CHUNK_SIZE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		DeleteChunk(plan, purge, &found->rows[i],
+					Min(CHUNK_SIZE, found->count - i), gone);
+	}
+}
+
+static void
+SortRows(ExpiredRows *rows)
+{
+	qsort(rows->rows, rows->count, sizeof(ExpiredRow), CompareRows);
+}
+
+/*
+ * One row for each activity of which sessions have gone, with the highest
+ * number and the latest expiration among them.
+ */
+static ExpiredRows
+SumByActivity(const ExpiredRows *gone)
+{
+	ExpiredRows sums = MakeRows();
+
+	for (int i = 0; i < gone->count; i++)
+	{
+		const ExpiredRow *row = &gone->rows[i];
+		ExpiredRow *sum = sums.rows + sums.count - 1;
+
+		if (!row->is_session)
+			continue;
+		if (sums.count == 0 || sum->activity_id != row->activity_id ||
+			CompareUsers(sum, row) != 0)
+		{
+			*AddRow(&sums) = *row;
+			continue;
+		}
+		sum->change_number = Max(sum->change_number, row->change_number);
+		sum->expiration = Max(sum->expiration, row->expiration);
+	}
+	return sums;
+}
+
+/* The activities to be told of their history, as places in a chunk. */
+typedef struct StaleActivities
+{
+	int count;
+	int places[CHUNK_SIZE];
+} StaleActivities;
+
+static void
+TakeStale(void *context, Datum *values, bool *nulls)
+{
+	StaleActivities *stale = context;
+
+	stale->places[stale->count++] = (int) DatumGetInt64(values[0]) - 1;
+}
+
+static void
+FindStale(const ExpiredRow *sums, int count, StaleActivities *stale)
+{
+	Datum *elements = palloc(count * sizeof(Datum));
+	Datum values[4];
+
+	SetActivities(values, sums, count);
+	for (int i = 0; i < count; i++)
+		elements[i] = Int64GetDatum(sums[i].change_number);
+	values[2] = PointerGetDatum(construct_array(
+		elements, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	for (int i = 0; i < count; i++)
+		elements[i] = TimestampTzGetDatum(sums[i].expiration);
+	values[3] = PointerGetDatum(construct_array(
+		elements, count, TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	stale->count = 0;
+	(void) PlanWrite(&find_stale_activities, values, NULL, TakeStale, stale);
+	for (int i = 0; i < 4; i++)
+		pfree(DatumGetPointer(values[i]));
+	pfree(elements);
+}
+
+/*
+ * Makes what activities say of their history right.
+ */
+static void
+RederiveHistories(const ExpiredRows *gone)
+{
+	ExpiredRows sums = SumByActivity(gone);
+	StaleActivities *stale = palloc(sizeof(StaleActivities));
+
+	for (int i = 0; i < sums.count; i += CHUNK_SIZE)
+	{
+		FindStale(&sums.rows[i], Min(CHUNK_SIZE, sums.count - i), stale);
+		for (int j = 0; j < stale->count; j++)
+		{
+			const ExpiredRow *sum = &sums.rows[i + stale->places[j]];
+
+			CHECK_FOR_INTERRUPTS();
+			StoreRederiveHistory(PointerGetDatum(sum->user_id),
+								 sum->activity_id, sum->expiration, NULL,
+								 NULL);
+		}
+	}
+	pfree(stale);
+	pfree(sums.rows);
+}
+
+static void
+NoteInFeed(const ExpiredRow *row, int64 highest)
 {
 	Datum values[2];
 
 	values[0] = PointerGetDatum(row->user_id);
-	values[1] = Int64GetDatum(purge->highest);
-	if (purge->user_removed > 0)
-		(void) PlanWrite(&note_in_feed, values, NULL, NULL, NULL);
-	purge->user_removed = 0;
-	purge->highest = 0;
+	values[1] = Int64GetDatum(highest);
+	(void) PlanWrite(&note_in_feed, values, NULL, NULL, NULL);
 }
 
 /*
- * Makes what an activity says of its history right.
+ * Counts what has gone, and tells the feeds of it.
  */
 static void
-FinishActivity(Purge *purge, const ExpiredRow *row)
+FinishUsers(Purge *purge, const ExpiredRows *gone)
 {
-	if (purge->session_purged)
-		StoreRederiveHistory(PointerGetDatum(row->user_id), row->activity_id,
-							 purge->latest, NULL, NULL);
-	purge->session_purged = false;
-	purge->latest = DT_NOBEGIN;
-}
+	int64 highest = 0;
 
-static bool
-IsOfSameActivity(const ExpiredRow *a, const ExpiredRow *b)
-{
-	return a->activity_id == b->activity_id && CompareUsers(a, b) == 0;
-}
+	for (int i = 0; i < gone->count; i++)
+	{
+		const ExpiredRow *row = &gone->rows[i];
+		bool is_last = i + 1 == gone->count;
 
-/*
- * Deletes sessions of one activity.
- */
-static void
-DeleteItems(Purge *purge, const ExpiredRow *rows, int count)
-{
-	Datum *ids = palloc(count * sizeof(Datum));
-	Datum values[4];
-	ArrayType *array;
-
-	for (int i = 0; i < count; i++)
-		ids[i] = UUIDPGetDatum(&rows[i].id);
-	array =
-		construct_array(ids, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
-	SetRow(values, rows, purge);
-	values[3] = PointerGetDatum(array);
-	(void) PlanWrite(&delete_expired_items, values, NULL, TakeDeletedItem,
-					 purge);
-	pfree(array);
-	pfree(ids);
+		highest = Max(highest, row->change_number);
+		if (!is_last && CompareUsers(row, row + 1) == 0)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		NoteInFeed(row, highest);
+		highest = 0;
+	}
+	purge->removed += gone->count;
 }
 
 /*
@@ -307,22 +475,37 @@ static void
 PurgeItems(Purge *purge, int64 limit)
 {
 	ExpiredRows found = FindExpired(&find_expired_items, purge, limit);
-	const ExpiredRow *end = found.rows + found.count;
-	const ExpiredRow *row = found.rows;
+	ExpiredRows gone = MakeRows();
 
-	while (row < end)
-	{
-		const ExpiredRow *next = row + 1;
+	DeleteRows(&delete_expired_items, purge, &found, &gone);
+	SortRows(&gone);
+	RederiveHistories(&gone);
+	FinishUsers(purge, &gone);
+}
 
-		CHECK_FOR_INTERRUPTS();
-		while (next < end && IsOfSameActivity(row, next))
-			next++;
-		DeleteItems(purge, row, (int) (next - row));
-		FinishActivity(purge, row);
-		if (next == end || CompareUsers(row, next) != 0)
-			FinishUser(purge, row);
-		row = next;
-	}
+static void
+FindItemsOfChunk(const Purge *purge, const ExpiredRow *rows, int count,
+				 ExpiredRows *found)
+{
+	Datum values[3];
+
+	SetActivities(values, rows, count);
+	values[2] = values[1];
+	values[1] = TimestampTzGetDatum(purge->now);
+	(void) PlanWrite(&find_items_of_expired, values, NULL, CollectRow, found);
+	pfree(DatumGetPointer(values[0]));
+	pfree(DatumGetPointer(values[2]));
+}
+
+static ExpiredRows
+FindItemsOfExpired(const Purge *purge, const ExpiredRows *activities)
+{
+	ExpiredRows found = MakeRows();
+
+	for (int i = 0; i < activities->count; i += CHUNK_SIZE)
+		FindItemsOfChunk(purge, &activities->rows[i],
+						 Min(CHUNK_SIZE, activities->count - i), &found);
+	return found;
 }
 
 /*
@@ -332,22 +515,13 @@ static void
 PurgeActivities(Purge *purge, int64 limit)
 {
 	ExpiredRows found = FindExpired(&find_expired_activities, purge, limit);
-	Datum values[4];
+	ExpiredRows items = FindItemsOfExpired(purge, &found);
+	ExpiredRows gone = MakeRows();
 
-	for (int i = 0; i < found.count; i++)
-	{
-		const ExpiredRow *row = &found.rows[i];
-		bool is_last = i + 1 == found.count;
-
-		CHECK_FOR_INTERRUPTS();
-		SetRow(values, row, purge);
-		(void) PlanWrite(&delete_items_of_expired, values, NULL,
-						 TakeDeletedActivity, purge);
-		(void) PlanWrite(&delete_expired_activity, values, NULL,
-						 TakeDeletedActivity, purge);
-		if (is_last || CompareUsers(row, row + 1) != 0)
-			FinishUser(purge, row);
-	}
+	DeleteRows(&delete_items_of_expired, purge, &items, &gone);
+	DeleteRows(&delete_expired_activities, purge, &found, &gone);
+	SortRows(&gone);
+	FinishUsers(purge, &gone);
 }
 
 /*
@@ -362,7 +536,7 @@ PurgeActivities(Purge *purge, int64 limit)
 int64
 PurgeExpired(int batch_size)
 {
-	Purge purge = {.now = GetCurrentTimestamp(), .latest = DT_NOBEGIN};
+	Purge purge = {.now = GetCurrentTimestamp()};
 
 	PurgeItems(&purge, batch_size);
 	if (purge.removed < batch_size)
