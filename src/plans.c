@@ -14,6 +14,7 @@
 
 #include "planner_hook.h"
 #include "plans.h"
+#include "principal.h"
 
 /* A destination that hands each row to a function. */
 typedef struct RowDestination
@@ -141,6 +142,20 @@ ExecuteGenericPlan(KeptPlan *plan, Datum *values, const bool *nulls,
 }
 
 /*
+ * Has a plan made anew, as an invalidation would.
+ */
+static void
+ForgetPlan(KeptPlan *plan)
+{
+	CachedPlanSource *source =
+		(CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan->plan));
+
+	source->is_valid = false;
+	if (source->gplan != NULL)
+		source->gplan->is_valid = false;
+}
+
+/*
  * SPI leaves its own memory context current, which goes with SPI_finish: what
  * the caller makes afterwards is to be where the caller wants it.
  */
@@ -153,6 +168,8 @@ PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 
 	if (plan->plan == NULL)
 		PlanPrepare(plan);
+	else if (plan->for_service && !PrincipalIsService())
+		ForgetPlan(plan);
 	MemoryContextSwitchTo(caller_context);
 	if (plan_cache_mode == PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN)
 		processed =

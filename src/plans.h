@@ -22,6 +22,7 @@ typedef struct KeptPlan
 	Oid types[MAX_PLAN_PARAMETERS];
 	bool by_key;			  /* rows are named by their primary key */
 	bool by_tid;			  /* or by their ctid */
+	bool for_service;		  /* planned without row security */
 	SPIPlanPtr plan;		  /* NULL until first used */
 	const char *query_string; /* the plan cache's copy of sql */
 	struct KeptPlan *next;	  /* of those in use, see planner_hook.c */

@@ -112,11 +112,11 @@ MaySet(const char *setting)
 }
 
 /*
- * What changes while the question is being answered makes the next caller ask
- * again.
+ * Whether the current role is a service.  What changes while the question is
+ * being answered makes the next caller ask again.
  */
-static bool
-CallerIsService(void)
+bool
+PrincipalIsService(void)
 {
 	ServiceAnswer answer = {GetUserId(), count_changes, false};
 
@@ -147,7 +147,7 @@ PrincipalCheck(const Principal *principal)
 	if ((SettingIs(setting_user_id, principal->user_id) &&
 		 !principal->every_app &&
 		 SettingIs(setting_app_id, principal->app_id)) ||
-		CallerIsService())
+		PrincipalIsService())
 		return;
 	ereport(
 		ERROR,
@@ -165,7 +165,7 @@ PrincipalCheck(const Principal *principal)
 void
 PrincipalCheckService(void)
 {
-	if (CallerIsService())
+	if (PrincipalIsService())
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -246,10 +246,22 @@ activityfeed_current_app_id(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Whether a function is is_service(), wherever the extension is.
+ */
+bool
+PrincipalIsServiceFunction(Oid function)
+{
+	FmgrInfo info;
+
+	fmgr_info(function, &info);
+	return info.fn_addr == activityfeed_is_service;
+}
+
+/*
  * is_service() returns boolean
  */
 Datum
 activityfeed_is_service(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(CallerIsService());
+	PG_RETURN_BOOL(PrincipalIsService());
 }

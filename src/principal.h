@@ -26,5 +26,7 @@ extern Principal PrincipalForWrite(FunctionCallInfo fcinfo);
 extern Principal PrincipalForRead(FunctionCallInfo fcinfo);
 extern void PrincipalCheck(const Principal *principal);
 extern void PrincipalCheckService(void);
+extern bool PrincipalIsService(void);
+extern bool PrincipalIsServiceFunction(Oid function);
 
 #endif /* ACTIVITYFEED_PRINCIPAL_H */

@@ -281,3 +281,6 @@ SELECT status, body->'error'->>'code' AS code FROM unnest(ARRAY[1024, 1025]) siz
 SELECT status, body->'error'->>'code' AS code, body->'error'->>'message' AS message FROM graph_request('one', 'app', 'POST', '/external/connections/c/items/i/addActivities', '{"activities": [0, 0]}');
 RESET activityfeed.max_document_size;
 RESET activityfeed.max_batch;
+-- the Location header lives longer than what the statements made
+SELECT r.status, r.location FROM graph_request('many', 'app', 'PUT', '/me/activities/x', (:'doc'::jsonb || jsonb_build_object('historyItems',
+	(SELECT jsonb_agg('{"startedDateTime": "2018-02-26T20:54:04.345Z"}'::jsonb) FROM generate_series(1, 1500))))::text) r;

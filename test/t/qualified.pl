@@ -40,7 +40,7 @@ sub unqualified
 	push @found, "cast to $1" while $sql =~ /::(?!pg_catalog\.|activityfeed\.)(\w+)/g;
 	push @found, "relation $1" while $sql =~ /\b(?:FROM|JOIN|INTO|^UPDATE)\s+(?!pg_catalog\.|activityfeed\.|$known)(\w+)/g;
 	$sql =~ s/(?:\bSET|,)\s+[a-z_]+ = //g;
-	$sql =~ s/\b(?:MESSAGE|DETAIL|HINT) = |\w+ := //g;
+	$sql =~ s/\b(?:MESSAGE|DETAIL|HINT|ERRCODE|SCHEMA) = |\w+ := //g;
 	$sql =~ s/::|\.\*|\(\*\)|\$\d+|=>//g;
 	push @found, "operator $&" while $sql =~ /[-<>=+*\/|&@~%^!]+/g;
 	return @found;
@@ -119,7 +119,8 @@ sub check_script
 		{
 			next if $statement =~ /^\s*(?:COMMENT|GRANT|REVOKE)\b/;
 			my ($short) = $statement =~ /(\S[^\n]{0,60})/;
-			my @found = unqualified(of_table($statement));
+			my @variables = $statement =~ /\bSELECT\b.*?\bINTO (\w+) FROM/s;
+			my @found = unqualified(of_table($statement), @variables);
 			is("@found", '', "qualified: $short");
 		}
 	}
