@@ -113,7 +113,7 @@ if [ -n "$tap" ]; then
 	as_user env TESTDIR="$work/tap" TESTDATADIR="$work/tap" TESTLOGDIR="$work/tap/log" \
 		TEMP_CONFIG="$work/stage.conf" PATH="$bindir:$PATH" \
 		PG_REGRESS="$pgxs/test/regress/pg_regress" PG_CONFIG="$PG_CONFIG" \
-		prove -j2 -I "$pgxs/test/perl" -I "$work/source/test/t" $files > "$work/prove.log" 2>&1 || true
+		prove -j4 -I "$pgxs/test/perl" -I "$work/source/test/t" $files > "$work/prove.log" 2>&1 || true
 	cat "$work/prove.log"
 	# prove says ok of a test that bails out
 	! grep -q '^Bailout called' "$work/prove.log" || failed=$((failed + 1))

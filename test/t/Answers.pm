@@ -124,9 +124,9 @@ my %reads = (
 	'external_activities(text,text,integer,bigint)' =>
 	  q{SELECT * FROM activityfeed.external_activities('connection', 'item 1', 5), activityfeed.external_activities('connection', 'item 0', 3, 8) r},
 	'changes(text,text,bigint,integer)' => q{
-		SELECT u.user_id, r.* FROM activityfeed.feed u, activityfeed.changes(u.user_id, NULL, 0, 1000) r
-		UNION ALL SELECT u.user_id, r.* FROM activityfeed.feed u, activityfeed.changes(u.user_id, 'app 1', greatest(u.oldest_change_number, u.change_number - 8), 5) r
-		UNION ALL SELECT u.user_id, r.* FROM activityfeed.feed u, activityfeed.changes(u.user_id, 'app 1', u.change_number) r},
+		SELECT u.user_id, r.* FROM (SELECT * FROM activityfeed.feed ORDER BY user_id) u, activityfeed.changes(u.user_id, NULL, 0, 1000) r
+		UNION ALL SELECT u.user_id, r.* FROM (SELECT * FROM activityfeed.feed ORDER BY user_id) u, activityfeed.changes(u.user_id, 'app 1', greatest(u.oldest_change_number, u.change_number - 8), 5) r
+		UNION ALL SELECT u.user_id, r.* FROM (SELECT * FROM activityfeed.feed ORDER BY user_id) u, activityfeed.changes(u.user_id, 'app 1', u.change_number) r},
 	'export_user(text)' => 'SELECT u.user_id, r FROM activityfeed.feed u, activityfeed.export_user(u.user_id) r ORDER BY u.user_id, r::text',
 	'active_time(text,text,timestamp with time zone,timestamp with time zone,text)' => q{
 		SELECT u.user_id, z, r.* FROM activityfeed.feed u, unnest('{UTC,Europe/Paris}'::text[]) z,
