@@ -12,10 +12,12 @@ use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_server create_document create_invariants broken_feeds
-  fingerprint fingerprint_difference open_session process_status);
+our @EXPORT = qw(start_server create_document create_sessions create_invariants
+  create_everything broken_feeds fault_library fingerprint
+  fingerprint_difference open_session process_status);
 
 my $include = realpath(dirname(__FILE__) . '/../include');
+my $fault = realpath(dirname(__FILE__) . '/../fault');
 
 # A running server with the extension in database postgres.  What follows the
 # configuration goes to PostgreSQL::Test::Cluster's init().
@@ -48,6 +50,55 @@ sub create_document
 				'historyItems', sessions)
 		$$});
 	return;
+}
+
+# sessions(n): to deep-insert; elements(n): a batch of external activities.
+sub create_sessions
+{
+	my ($node) = @_;
+
+	$node->safe_psql(
+		'postgres', q{
+		CREATE FUNCTION sessions(n int) RETURNS json LANGUAGE sql AS $$
+			SELECT json_agg(json_build_object('id', md5(i::text)::uuid, 'startedDateTime', '2026-01-01T00:00:00Z'))
+			FROM generate_series(1, n) i
+		$$;
+		CREATE FUNCTION elements(n int) RETURNS json LANGUAGE sql AS $$
+			SELECT json_agg(json_build_object('type', 'viewed', 'startDateTime', '2026-01-01T00:00:00Z'))
+			FROM generate_series(1, n)
+		$$});
+	return;
+}
+
+# everything(): all rows as one value, to see that nothing changed.
+sub create_everything
+{
+	my ($node) = @_;
+
+	$node->safe_psql(
+		'postgres', q{
+		CREATE FUNCTION everything() RETURNS text LANGUAGE sql AS $$
+			SELECT md5(concat((SELECT string_agg(f::text, ' ' ORDER BY user_id) FROM activityfeed.feed f),
+				(SELECT string_agg(a::text, ' ' ORDER BY user_id, id) FROM activityfeed.activity a),
+				(SELECT string_agg(h::text, ' ' ORDER BY user_id, activity_id, id) FROM activityfeed.history_item h),
+				(SELECT string_agg(e::text, ' ' ORDER BY id) FROM activityfeed.external_activity e)))
+		$$});
+	return;
+}
+
+# Builds test/fault/<name>.c, which replaces functions of the C library in a
+# server that is started with it as LD_PRELOAD.  Returns where it is, or
+# nothing where it cannot be built.
+sub fault_library
+{
+	my ($name) = @_;
+	my $cc = $ENV{CC} || 'cc';
+	my $headers = `"$ENV{PG_CONFIG}" --includedir-server`;
+	my $library = PostgreSQL::Test::Utils::tempdir() . "/$name.so";
+
+	chomp $headers;
+	return if system("$cc -D_GNU_SOURCE -O1 -fno-builtin -fPIC -shared -I'$headers' -o '$library' '$fault/$name.c' -ldl") != 0;
+	return $library;
 }
 
 # broken_invariant: what the tables must not say.  It has to be empty at any

@@ -14,15 +14,11 @@ use ActivityFeedTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $cc = $ENV{CC} || 'cc';
-my $headers = `"$ENV{PG_CONFIG}" --includedir-server`;
-chomp $headers;
-my $library = PostgreSQL::Test::Utils::tempdir() . '/full_disk.so';
-my $source = "$FindBin::RealBin/../fault/full_disk.c";
+my $library = fault_library('full_disk');
 
 plan skip_all => 'needs a C library whose pwrite can be replaced, and /proc'
   if !-r '/proc/self/fd'
-  || system("$cc -D_GNU_SOURCE -O1 -fPIC -shared -I'$headers' -o '$library' '$source' -ldl") != 0;
+  || !defined $library;
 
 my $node;
 {
@@ -31,20 +27,14 @@ my $node;
 }
 create_document($node);
 create_invariants($node);
+create_sessions($node);
+create_everything($node);
 $node->safe_psql('postgres', <<~"SQL");
 	CREATE FUNCTION have_room(int) RETURNS void LANGUAGE C STRICT AS '$library';
 	CREATE FUNCTION extensions_made() RETURNS int LANGUAGE C AS '$library';
 	CREATE FUNCTION padded(key text) RETURNS json LANGUAGE sql AS \$\$
 		SELECT (document(key)::jsonb || jsonb_build_object('contentInfo',
 			(SELECT jsonb_object_agg(i, md5(key || i)) FROM generate_series(1, 100) i)))::json
-	\$\$;
-	CREATE FUNCTION sessions(n int) RETURNS json LANGUAGE sql AS \$\$
-		SELECT json_agg(json_build_object('id', md5(i::text)::uuid, 'startedDateTime', '2026-01-01T00:00:00Z'))
-		FROM generate_series(1, n) i
-	\$\$;
-	CREATE FUNCTION elements(n int) RETURNS json LANGUAGE sql AS \$\$
-		SELECT json_agg(json_build_object('type', 'viewed', 'startDateTime', '2026-01-01T00:00:00Z'))
-		FROM generate_series(1, n)
 	\$\$;
 	CREATE TABLE padded_document AS SELECT i, padded('more ' || i) AS document FROM generate_series(1, 3000) i;
 	CREATE PROCEDURE reset() LANGUAGE plpgsql AS \$\$
@@ -54,12 +44,6 @@ $node->safe_psql('postgres', <<~"SQL");
 		UPDATE activityfeed.activity SET expiration_date_time = now() - interval '1 day', history_expiration_date_time = now() - interval '1 day';
 		UPDATE activityfeed.history_item SET expiration_date_time = now() - interval '1 day';
 	END
-	\$\$;
-	CREATE FUNCTION everything() RETURNS text LANGUAGE sql AS \$\$
-		SELECT md5(concat((SELECT string_agg(f::text, ' ' ORDER BY f) FROM activityfeed.feed f),
-			(SELECT string_agg(a::text, ' ' ORDER BY a) FROM activityfeed.activity a),
-			(SELECT string_agg(h::text, ' ' ORDER BY h) FROM activityfeed.history_item h),
-			(SELECT count(*)::text FROM activityfeed.external_activity)))
 	\$\$;
 	SQL
 

@@ -27,17 +27,11 @@ my $node = start_server('interrupts', <<~'CONF');
 	CONF
 create_document($node);
 create_invariants($node);
+create_sessions($node);
+create_everything($node);
 srand(20210);
 
 $node->safe_psql('postgres', <<~'SQL');
-	CREATE FUNCTION sessions(n int) RETURNS json LANGUAGE sql AS $$
-		SELECT json_agg(json_build_object('id', md5(i::text)::uuid, 'startedDateTime', '2026-01-01T00:00:00Z'))
-		FROM generate_series(1, n) i
-	$$;
-	CREATE FUNCTION elements(n int) RETURNS json LANGUAGE sql AS $$
-		SELECT json_agg(json_build_object('type', 'viewed', 'startDateTime', '2026-01-01T00:00:00Z'))
-		FROM generate_series(1, n)
-	$$;
 	-- what each call works on
 	CREATE TABLE input (deep json, batch json, request text);
 	INSERT INTO input VALUES (document('deep', sessions(600)), elements(3000),
@@ -60,13 +54,6 @@ $node->safe_psql('postgres', <<~'SQL');
 			(SELECT count(*) FROM activityfeed.activity), (SELECT count(*) FROM activityfeed.activity WHERE status = 'ignored'),
 			(SELECT count(*) FROM activityfeed.history_item),
 			(SELECT count(*) FROM activityfeed.external_activity))
-	$$;
-	-- all rows, in short
-	CREATE FUNCTION everything() RETURNS text LANGUAGE sql AS $$
-		SELECT md5(concat((SELECT string_agg(f::text, ' ' ORDER BY user_id) FROM activityfeed.feed f),
-			(SELECT string_agg(a::text, ' ' ORDER BY user_id, id) FROM activityfeed.activity a),
-			(SELECT string_agg(h::text, ' ' ORDER BY user_id, activity_id, id) FROM activityfeed.history_item h),
-			(SELECT count(*)::text FROM activityfeed.external_activity)))
 	$$;
 	SQL
 

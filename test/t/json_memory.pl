@@ -13,14 +13,10 @@ use ActivityFeedTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $cc = $ENV{CC} || 'cc';
-my $headers = `"$ENV{PG_CONFIG}" --includedir-server`;
-chomp $headers;
-my $library = PostgreSQL::Test::Utils::tempdir() . '/failing_malloc.so';
-my $source = "$FindBin::RealBin/../fault/failing_malloc.c";
+my $library = fault_library('failing_malloc');
 
 plan skip_all => 'needs a C library whose malloc can be replaced'
-  if system("$cc -D_GNU_SOURCE -O1 -fno-builtin -fPIC -shared -I'$headers' -o '$library' '$source' -ldl") != 0;
+  if !defined $library;
 
 my $node;
 {
@@ -28,16 +24,11 @@ my $node;
 	$node = start_server('json_memory');
 }
 create_invariants($node);
+create_everything($node);
 $node->safe_psql('postgres', <<~"SQL");
 	CREATE FUNCTION fail_at(int) RETURNS boolean LANGUAGE C STRICT AS '$library';
 	CREATE FUNCTION requests() RETURNS int LANGUAGE C AS '$library';
 	CREATE FUNCTION live_pieces() RETURNS int LANGUAGE C AS '$library';
-	CREATE FUNCTION everything() RETURNS text LANGUAGE sql AS \$\$
-		SELECT md5(concat((SELECT string_agg(f::text, ' ' ORDER BY f) FROM activityfeed.feed f),
-			(SELECT string_agg(a::text, ' ' ORDER BY a) FROM activityfeed.activity a),
-			(SELECT string_agg(h::text, ' ' ORDER BY h) FROM activityfeed.history_item h),
-			(SELECT string_agg(e::text, ' ' ORDER BY e) FROM activityfeed.external_activity e)))
-	\$\$;
 	SQL
 
 # Strings longer than what json-c's buffer begins with, escapes, a surrogate
