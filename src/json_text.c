@@ -34,8 +34,7 @@ AppendEscaped(StringInfo out, unsigned char c)
 }
 
 /*
- * Appends a string with its quotes.  Every server encoding uses the bytes of
- * ASCII for nothing else, so bytes are looked at one by one.
+ * Appends a string with its quotes.
  */
 void
 JsonTextString(StringInfo out, const char *string, int length)

@@ -232,6 +232,19 @@ AnswerForService(Node *node, void *context)
 }
 
 /*
+ * A statement of ours as it is to be planned for the current role, and whether
+ * its plan will be for services only.
+ */
+static Query *
+WithoutQuestions(KeptPlan *plan, Query *query)
+{
+	plan->for_service = false;
+	if (!PrincipalIsService())
+		return query;
+	return (Query *) AnswerForService((Node *) query, &plan->for_service);
+}
+
+/*
  * The planner's hook.  While one of ours is planned, whatever else is planned
  * gets the session's own settings.
  */
@@ -256,12 +269,7 @@ PlanStatement(Query *query, const char *query_string, int cursor_options,
 			.unique_indexes_only = is_cascade || plan->by_key,
 			.no_indexes = plan != NULL && plan->by_tid};
 	if (plan != NULL)
-	{
-		plan->for_service = false;
-		if (PrincipalIsService())
-			query =
-				(Query *) AnswerForService((Node *) query, &plan->for_service);
-	}
+		query = WithoutQuestions(plan, query);
 	if (is_key_check)
 		settings.unique_indexes_only = true;
 	return PlanWithSettings(&settings, &session, query, query_string,

@@ -8,9 +8,9 @@
  * can run at once.
  *
  * Rows are then deleted by other statements, of many users each, which look
- * at the expiration again: they have a snapshot that was taken
- * under the lock.  They find the rows where they were, by ctid; one that has
- * been written again since is somewhere else, and the next purge's.
+ * at the expiration again: they have a snapshot that was taken under the lock.
+ * They find the rows where they were, by ctid; one that has been written again
+ * since is somewhere else, and the next purge's.
  *
  * An activity is told of its sessions only if its newest or its latest has
  * gone.  Last the feed's row is updated, also where nothing in it changes: a
