@@ -25,8 +25,10 @@
 
 #include "activityfeed.h"
 #include "change.h"
+#include "direct_update.h"
 #include "notify.h"
 #include "plans.h"
+#include "row.h"
 
 /* clang-format off */
 
@@ -49,7 +51,36 @@
 	"last_modified_date_time = " NEXT_TIME " " \
 	"WHERE f.user_id OPERATOR(pg_catalog.=) $1 "
 #define RETURNING_STAMP \
-	"RETURNING f.change_number, f.last_modified_date_time, f.ctid"
+	"RETURNING " FEED_COLUMNS ", f.ctid"
+
+/* clang-format on */
+
+/* After it, adding could overflow: the statement knows what to say then. */
+#define LAST_PLAIN_TIME (END_TIMESTAMP - USECS_PER_DAY)
+
+/*
+ * What TAKE_FROM_FEED sets.
+ */
+static bool
+TakeNumbers(DirectRow *feed, const Datum *parameters, const bool *nulls)
+{
+	int64 count = DatumGetInt64(parameters[1]);
+	TimestampTz clock = DatumGetTimestamp(parameters[3]);
+	int64 number = DatumGetInt64(feed->values[FEED_CHANGE_NUMBER]);
+	TimestampTz time = DatumGetTimestampTz(feed->values[FEED_LAST_MODIFIED]);
+
+	if (number > PG_INT64_MAX - count || time >= LAST_PLAIN_TIME)
+		return false;
+	time = Max(clock, time + 1) + count - 1;
+	DirectSet(feed, FEED_CHANGE_NUMBER, Int64GetDatum(number + count));
+	DirectSet(feed, FEED_LAST_MODIFIED, TimestampTzGetDatum(time));
+	return true;
+}
+
+static const DirectUpdate take_directly = {
+	.shape = &feed_shape, .key_length = 1, .change = TakeNumbers};
+
+/* clang-format off */
 
 static KeptPlan take_by_place = {
 	.sql = TAKE_FROM_FEED "AND f.ctid OPERATOR(pg_catalog.=) $5 " RETURNING_STAMP,
@@ -61,7 +92,8 @@ static KeptPlan take_by_key = {
 	.sql = TAKE_FROM_FEED RETURNING_STAMP,
 	.nparams = 4,
 	.types = {TEXTOID, INT8OID, INTERVALOID, TIMESTAMPOID},
-	.by_key = true
+	.by_key = true,
+	.direct = &take_directly
 };
 
 /*
@@ -115,9 +147,10 @@ TakeStamp(void *context, Datum *values, bool *nulls)
 {
 	TakenStamp *taken = context;
 
-	taken->last.number = DatumGetInt64(values[0]);
-	taken->last.time = DatumGetTimestampTz(values[1]);
-	ItemPointerCopy((ItemPointer) DatumGetPointer(values[2]), &taken->ctid);
+	taken->last.number = DatumGetInt64(values[FEED_CHANGE_NUMBER]);
+	taken->last.time = DatumGetTimestampTz(values[FEED_LAST_MODIFIED]);
+	ItemPointerCopy((ItemPointer) DatumGetPointer(values[FEED_COLUMN_COUNT]),
+					&taken->ctid);
 }
 
 static FeedPlace *

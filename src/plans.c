@@ -12,6 +12,7 @@
 #include "utils/guc.h"
 #include "utils/plancache.h"
 
+#include "direct_update.h"
 #include "planner_hook.h"
 #include "plans.h"
 #include "principal.h"
@@ -156,6 +157,19 @@ ForgetPlan(KeptPlan *plan)
 }
 
 /*
+ * Prepares a statement, or sees to it that its plan is one for the current
+ * role.
+ */
+static void
+MakeReady(KeptPlan *plan)
+{
+	if (plan->plan == NULL)
+		PlanPrepare(plan);
+	else if (plan->for_service && !PrincipalIsService())
+		ForgetPlan(plan);
+}
+
+/*
  * SPI leaves its own memory context current, which goes with SPI_finish: what
  * the caller makes afterwards is to be where the caller wants it.
  */
@@ -166,11 +180,11 @@ PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 	MemoryContext caller_context = CurrentMemoryContext;
 	uint64 processed;
 
-	if (plan->plan == NULL)
-		PlanPrepare(plan);
-	else if (plan->for_service && !PrincipalIsService())
-		ForgetPlan(plan);
+	MakeReady(plan);
 	MemoryContextSwitchTo(caller_context);
+	if (plan->direct != NULL &&
+		DirectUpdateRow(plan, values, nulls, take, context))
+		return 1;
 	if (plan_cache_mode == PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN)
 		processed =
 			ExecuteGenericPlan(plan, values, nulls, read_only, take, context);

@@ -15,15 +15,19 @@
 
 #define MAX_PLAN_PARAMETERS 16
 
+struct DirectUpdate;
+
 typedef struct KeptPlan
 {
 	const char *sql; /* every name in it is qualified */
 	int nparams;
 	Oid types[MAX_PLAN_PARAMETERS];
-	bool by_key;			  /* rows are named by their primary key */
-	bool by_tid;			  /* or by their ctid */
-	bool for_service;		  /* planned without row security */
-	SPIPlanPtr plan;		  /* NULL until first used */
+	bool by_key;	  /* rows are named by their primary key */
+	bool by_tid;	  /* or by their ctid */
+	bool for_service; /* planned without row security */
+	const struct DirectUpdate *direct; /* the same in C, or NULL */
+	Oid direct_index; /* by which that finds its row; 0 if it may not */
+	SPIPlanPtr plan;  /* NULL until first used */
 	const char *query_string; /* the plan cache's copy of sql */
 	struct KeptPlan *next;	  /* of those in use, see planner_hook.c */
 } KeptPlan;

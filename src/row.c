@@ -13,6 +13,10 @@
 
 #include "row.h"
 
+static const char *const feed_names[] = {"user_id", "change_number",
+										 "last_modified_date_time",
+										 "oldest_change_number"};
+
 static const char *const activity_names[] = {"id",
 											 "change_number",
 											 "created_change_number",
@@ -75,12 +79,14 @@ static const char *const change_names[] = {"change_number",
 										   "created_change_number",
 										   "document"};
 
+static int16 feed_places[FEED_COLUMN_COUNT];
 static int16 activity_places[ACTIVITY_COLUMN_COUNT];
 static int16 history_item_places[HISTORY_ITEM_COLUMN_COUNT];
 static int16 external_activity_places[EXTERNAL_ACTIVITY_COLUMN_COUNT];
 static int16 external_result_places[EXTERNAL_RESULT_COLUMN_COUNT];
 static int16 change_places[CHANGE_COLUMN_COUNT];
 
+const RowShape feed_shape = {FEED_COLUMN_COUNT, feed_names, feed_places};
 const RowShape activity_shape = {ACTIVITY_COLUMN_COUNT, activity_names,
 								 activity_places};
 const RowShape history_item_shape = {HISTORY_ITEM_COLUMN_COUNT,
@@ -97,6 +103,8 @@ const RowShape change_shape = {CHANGE_COLUMN_COUNT, change_names,
 StaticAssertDecl(ACTIVITY_COLUMN_COUNT <= MAX_ROW_COLUMNS &&
 					 HISTORY_ITEM_COLUMN_COUNT <= MAX_ROW_COLUMNS,
 				 "a row has more columns than MAX_ROW_COLUMNS");
+StaticAssertDecl(lengthof(feed_names) == FEED_COLUMN_COUNT,
+				 "feed's columns and their names differ");
 StaticAssertDecl(lengthof(activity_names) == ACTIVITY_COLUMN_COUNT,
 				 "activity's columns and their names differ");
 StaticAssertDecl(lengthof(history_item_names) == HISTORY_ITEM_COLUMN_COUNT,
@@ -174,6 +182,45 @@ RowAttributeType(TupleDesc type, const char *name)
 }
 
 /*
+ * Puts a row's columns where a row type has them.
+ */
+void
+RowPut(const RowShape *shape, TupleDesc type, const Datum *values,
+	   const bool *nulls, Datum *all_values, bool *all_nulls)
+{
+	for (int i = 0; i < shape->count; i++)
+	{
+		int position = FindColumn(shape, type, i);
+
+		if (position < 0)
+			continue;
+		all_values[position] = values[i];
+		all_nulls[position] = nulls[i];
+	}
+}
+
+/*
+ * Picks a row's columns out of those of a row type; those that it lacks are
+ * null, and the result is false then.
+ */
+bool
+RowPick(const RowShape *shape, TupleDesc type, const Datum *all_values,
+		const bool *all_nulls, Datum *values, bool *nulls)
+{
+	bool all_found = true;
+
+	for (int i = 0; i < shape->count; i++)
+	{
+		int position = FindColumn(shape, type, i);
+
+		all_found &= position >= 0;
+		nulls[i] = position < 0 || all_nulls[position];
+		values[i] = nulls[i] ? (Datum) 0 : all_values[position];
+	}
+	return all_found;
+}
+
+/*
  * Makes a tuple of the expected row type, in the current memory context.
  * Columns that the module does not know are null.
  */
@@ -187,15 +234,7 @@ RowForm(const RowShape *shape, TupleDesc expected, const Datum *values,
 
 	memset(form_nulls, true, expected->natts * sizeof(bool));
 	memset(form_values, 0, expected->natts * sizeof(Datum));
-	for (int i = 0; i < shape->count; i++)
-	{
-		int position = FindColumn(shape, expected, i);
-
-		if (position < 0)
-			continue;
-		form_values[position] = values[i];
-		form_nulls[position] = nulls[i];
-	}
+	RowPut(shape, expected, values, nulls, form_values, form_nulls);
 	tuple = heap_form_tuple(expected, form_values, form_nulls);
 	pfree(form_values);
 	pfree(form_nulls);
@@ -223,13 +262,7 @@ RowDeform(const RowShape *shape, HeapTupleHeader row, Datum *values,
 	all_values = palloc(type->natts * sizeof(Datum));
 	all_nulls = palloc(type->natts * sizeof(bool));
 	heap_deform_tuple(&tuple, type, all_values, all_nulls);
-	for (int i = 0; i < shape->count; i++)
-	{
-		int position = FindColumn(shape, type, i);
-
-		nulls[i] = position < 0 || all_nulls[position];
-		values[i] = nulls[i] ? (Datum) 0 : all_values[position];
-	}
+	(void) RowPick(shape, type, all_values, all_nulls, values, nulls);
 	ReleaseTupleDesc(type);
 	pfree(all_values);
 	pfree(all_nulls);

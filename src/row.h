@@ -14,6 +14,19 @@
 #include "access/htup.h"
 #include "access/tupdesc.h"
 
+typedef enum FeedColumn
+{
+	FEED_USER_ID,
+	FEED_CHANGE_NUMBER,
+	FEED_LAST_MODIFIED,
+	FEED_OLDEST_CHANGE_NUMBER,
+	FEED_COLUMN_COUNT
+} FeedColumn;
+
+#define FEED_COLUMNS \
+	"f.user_id, f.change_number, f.last_modified_date_time, " \
+	"f.oldest_change_number"
+
 typedef enum ActivityColumn
 {
 	ACTIVITY_ID,
@@ -138,6 +151,7 @@ typedef struct RowShape
 
 #define MAX_ROW_COLUMNS 32
 
+extern const RowShape feed_shape;
 extern const RowShape activity_shape;
 extern const RowShape history_item_shape;
 extern const RowShape external_activity_shape;
@@ -146,6 +160,11 @@ extern const RowShape change_shape;
 
 extern AttrNumber RowAttributeNumber(TupleDesc type, const char *name);
 extern Oid RowAttributeType(TupleDesc type, const char *name);
+extern bool RowPick(const RowShape *shape, TupleDesc type,
+					const Datum *all_values, const bool *all_nulls,
+					Datum *values, bool *nulls);
+extern void RowPut(const RowShape *shape, TupleDesc type, const Datum *values,
+				   const bool *nulls, Datum *all_values, bool *all_nulls);
 extern HeapTuple RowForm(const RowShape *shape, TupleDesc expected,
 						 const Datum *values, const bool *nulls);
 extern void RowDeform(const RowShape *shape, HeapTupleHeader row,

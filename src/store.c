@@ -11,11 +11,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "activityfeed.h"
+#include "direct_update.h"
 #include "document_jsonb.h"
 #include "identity.h"
 #include "row.h"
@@ -54,6 +56,68 @@
  * executor prepares every expression and every generated column anew for each
  * execution, so the common case names no column that it leaves as it is.
  */
+/* clang-format on */
+
+static bool
+IsText(Datum one, Datum other)
+{
+	return DatumGetBool(
+		DirectFunctionCall2Coll(texteq, C_COLLATION_OID, one, other));
+}
+
+/*
+ * IS_THE_ACTIVITY and ACTIVITY_IS_LIVE.
+ */
+static bool
+IsLiveActivity(const DirectRow *activity, const Datum *parameters)
+{
+	return activity->values[ACTIVITY_STATUS] !=
+			   DirectLabel(activity, ACTIVITY_STATUS, "deleted") &&
+		   DatumGetTimestampTz(activity->values[ACTIVITY_EXPIRATION]) >
+			   DatumGetTimestampTz(parameters[12]) &&
+		   IsText(activity->values[ACTIVITY_APP_ID], parameters[2]) &&
+		   IsText(activity->values[ACTIVITY_APP_ACTIVITY_ID], parameters[3]);
+}
+
+/*
+ * What replace_activity does.
+ */
+static bool
+ReplaceActivity(DirectRow *activity, const Datum *parameters,
+				const bool *nulls)
+{
+	TimestampTz expiration = DatumGetTimestampTz(parameters[14]);
+
+	if (!IsLiveActivity(activity, parameters))
+		return false;
+	for (int i = ACTIVITY_SOURCE_HOST; i <= ACTIVITY_CONTENT_INFO; i++)
+	{
+		activity->values[i] = parameters[4 + i - ACTIVITY_SOURCE_HOST];
+		activity->nulls[i] = nulls[4 + i - ACTIVITY_SOURCE_HOST];
+	}
+	if (!activity->nulls[ACTIVITY_HISTORY_EXPIRATION])
+		expiration = Max(expiration,
+						 DatumGetTimestampTz(
+							 activity->values[ACTIVITY_HISTORY_EXPIRATION]));
+	DirectSet(activity, ACTIVITY_LAST_MODIFIED, parameters[12]);
+	DirectSetNumber(activity, ACTIVITY_CHANGE_NUMBER, ACTIVITY_CHANGE_BUCKET,
+					DatumGetInt64(parameters[13]));
+	DirectSetExpiration(activity, ACTIVITY_EXPIRATION, ACTIVITY_EXPIRATION_DAY,
+						expiration);
+	return true;
+}
+
+StaticAssertDecl(ACTIVITY_CONTENT_INFO == ACTIVITY_SOURCE_HOST + 7,
+				 "what a client says of an activity is not $5 to $12");
+
+static const DirectUpdate replace_directly = {.shape = &activity_shape,
+											  .key_length = 2,
+											  .condition_count = 4,
+											  .generated_count = 3,
+											  .change = ReplaceActivity};
+
+/* clang-format off */
+
 static KeptPlan replace_activity = {
 	.sql = "UPDATE activityfeed.activity AS a SET " SET_CLIENT_MEMBERS
 	"last_modified_date_time = $13, change_number = $14, "
@@ -62,7 +126,8 @@ static KeptPlan replace_activity = {
 	"RETURNING " ACTIVITY_COLUMNS,
 	.nparams = UPSERT_PARAMETERS,
 	.types = UPSERT_TYPES,
-	.by_key = true
+	.by_key = true,
+	.direct = &replace_directly
 };
 
 static KeptPlan revive_activity = {

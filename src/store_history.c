@@ -11,10 +11,12 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "direct_update.h"
 #include "row.h"
 #include "store.h"
 #include "timestamp.h"
@@ -46,6 +48,67 @@
 	"AND a.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status " \
 	"AND a.expiration_date_time OPERATOR(pg_catalog.>) $10"
 
+/* clang-format on */
+
+/*
+ * ITEM_IS_LIVE, and that the item is of this app.
+ */
+static bool
+IsLiveItem(const DirectRow *item, Datum app_id, Datum time)
+{
+	return !item->nulls[HISTORY_ITEM_STARTED] &&
+		   item->values[HISTORY_ITEM_STATUS] !=
+			   DirectLabel(item, HISTORY_ITEM_STATUS, "deleted") &&
+		   DatumGetTimestampTz(item->values[HISTORY_ITEM_EXPIRATION]) >
+			   DatumGetTimestampTz(time) &&
+		   DatumGetBool(DirectFunctionCall2Coll(
+			   texteq, C_COLLATION_OID, item->values[HISTORY_ITEM_APP_ID],
+			   app_id));
+}
+
+static void
+SetChange(DirectRow *item, const char *status, Datum time, Datum number)
+{
+	DirectSet(item, HISTORY_ITEM_STATUS,
+			  DirectLabel(item, HISTORY_ITEM_STATUS, status));
+	DirectSet(item, HISTORY_ITEM_LAST_MODIFIED, time);
+	DirectSetNumber(item, HISTORY_ITEM_CHANGE_NUMBER,
+					HISTORY_ITEM_CHANGE_BUCKET, DatumGetInt64(number));
+}
+
+/*
+ * What replace_live_item does.
+ */
+static bool
+ReplaceLiveItem(DirectRow *item, const Datum *parameters, const bool *nulls)
+{
+	if (!IsLiveItem(item, parameters[3], parameters[9]))
+		return false;
+	for (int i = HISTORY_ITEM_STARTED; i <= HISTORY_ITEM_USER_TIMEZONE; i++)
+	{
+		item->values[i] = parameters[4 + i - HISTORY_ITEM_STARTED];
+		item->nulls[i] = nulls[4 + i - HISTORY_ITEM_STARTED];
+	}
+	SetChange(item, nulls[5] ? "active" : "updated", parameters[9],
+			  parameters[10]);
+	return true;
+}
+
+StaticAssertDecl(HISTORY_ITEM_LAST_ACTIVE == HISTORY_ITEM_STARTED + 1 &&
+					 HISTORY_ITEM_DURATION == HISTORY_ITEM_STARTED + 2 &&
+					 HISTORY_ITEM_DURATION_GIVEN == HISTORY_ITEM_STARTED + 3 &&
+					 HISTORY_ITEM_USER_TIMEZONE == HISTORY_ITEM_STARTED + 4,
+				 "what a client says of an item is not $5 to $9");
+
+static const DirectUpdate replace_live_directly = {.shape =
+													   &history_item_shape,
+												   .key_length = 3,
+												   .condition_count = 3,
+												   .generated_count = 2,
+												   .change = ReplaceLiveItem};
+
+/* clang-format off */
+
 /*
  * A live item, whose expiration stays: what nearly every heartbeat is.  Its
  * activity is live, too, and expires no earlier: nothing of that has to be
@@ -65,7 +128,8 @@ static KeptPlan replace_live_item = {
 	"RETURNING " HISTORY_ITEM_COLUMNS,
 	.nparams = ITEM_PARAMETERS,
 	.types = ITEM_TYPES,
-	.by_key = true
+	.by_key = true,
+	.direct = &replace_live_directly
 };
 
 static KeptPlan replace_item = {
@@ -113,11 +177,35 @@ static KeptPlan insert_item = {
 	" WHERE a.user_id OPERATOR(pg_catalog.=) $1 " \
 	"AND a.id OPERATOR(pg_catalog.=) $2"
 
+/* clang-format on */
+
+static bool
+NoteNewest(DirectRow *activity, const Datum *parameters, const bool *nulls)
+{
+	int64 number = DatumGetInt64(parameters[2]);
+
+	if (!activity->nulls[ACTIVITY_HISTORY_CHANGE_NUMBER])
+		number = Max(
+			number,
+			DatumGetInt64(activity->values[ACTIVITY_HISTORY_CHANGE_NUMBER]));
+	DirectSetNumber(activity, ACTIVITY_HISTORY_CHANGE_NUMBER,
+					ACTIVITY_HISTORY_BUCKET, number);
+	return true;
+}
+
+static const DirectUpdate note_newest_directly = {.shape = &activity_shape,
+												  .key_length = 2,
+												  .generated_count = 3,
+												  .change = NoteNewest};
+
+/* clang-format off */
+
 static KeptPlan note_newest = {
 	.sql = NOTE_NEWEST OF_ACTIVITY,
 	.nparams = 3,
 	.types = {TEXTOID, INT8OID, INT8OID},
-	.by_key = true
+	.by_key = true,
+	.direct = &note_newest_directly
 };
 
 /* $4 an expiration among the items' */
@@ -190,6 +278,41 @@ static KeptPlan rederive_history = {
 #define TOUCHED_LAST_ACTIVE \
 	"GREATEST(h.started_date_time, h.last_active_date_time, $7)"
 
+/* clang-format on */
+
+static bool
+TouchItem(DirectRow *item, const Datum *parameters, const bool *nulls)
+{
+	TimestampTz started =
+		DatumGetTimestampTz(item->values[HISTORY_ITEM_STARTED]);
+	TimestampTz last_active = DatumGetTimestampTz(parameters[6]);
+	int64 duration;
+
+	if (!IsLiveItem(item, parameters[3], parameters[4]))
+		return false;
+	last_active = Max(last_active, started);
+	if (!item->nulls[HISTORY_ITEM_LAST_ACTIVE])
+		last_active =
+			Max(last_active,
+				DatumGetTimestampTz(item->values[HISTORY_ITEM_LAST_ACTIVE]));
+	duration = TimestampSecondsBetween(started, last_active);
+	DirectSet(item, HISTORY_ITEM_LAST_ACTIVE,
+			  TimestampTzGetDatum(last_active));
+	if (!DatumGetBool(item->values[HISTORY_ITEM_DURATION_GIVEN]))
+		DirectSet(item, HISTORY_ITEM_DURATION,
+				  Int32GetDatum((int32) Min(duration, PG_INT32_MAX)));
+	SetChange(item, "updated", parameters[4], parameters[5]);
+	return true;
+}
+
+static const DirectUpdate touch_directly = {.shape = &history_item_shape,
+											.key_length = 3,
+											.condition_count = 3,
+											.generated_count = 2,
+											.change = TouchItem};
+
+/* clang-format off */
+
 static KeptPlan touch_item = {
 	.sql = "UPDATE activityfeed.history_item AS h SET "
 	"last_active_date_time = " TOUCHED_LAST_ACTIVE ", "
@@ -204,7 +327,8 @@ static KeptPlan touch_item = {
 	.nparams = 7,
 	.types = {TEXTOID, INT8OID, UUIDOID, TEXTOID, TIMESTAMPTZOID, INT8OID,
 	TIMESTAMPTZOID},
-	.by_key = true
+	.by_key = true,
+	.direct = &touch_directly
 };
 
 static KeptPlan find_item = {

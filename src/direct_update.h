@@ -1,0 +1,53 @@
+/*
+ * direct_update.h
+ *		Updates of one row without starting the executor.
+ */
+#ifndef ACTIVITYFEED_DIRECT_UPDATE_H
+#define ACTIVITYFEED_DIRECT_UPDATE_H
+
+#include "datatype/timestamp.h"
+#include "nodes/plannodes.h"
+
+#include "plans.h"
+#include "row.h"
+
+/* A row, as shape orders its columns; old values until they are replaced. */
+typedef struct DirectRow
+{
+	const RowShape *shape;
+	TupleDesc type; /* of the table */
+	Datum *values;
+	bool *nulls;
+} DirectRow;
+
+/*
+ * What a statement UPDATE .. SET .. WHERE primary key AND conditions does, in
+ * C.  Its first parameters are the key, and where it returns anything, it
+ * returns the shape's columns, in that order, and ctid after them.
+ */
+typedef struct DirectUpdate
+{
+	const RowShape *shape;
+	int key_length;
+	int condition_count; /* beside the key */
+	int generated_count; /* the table's generated columns */
+
+	/*
+	 * Replaces values, those of generated columns too.  Returns false when
+	 * the statement has to do it, also because conditions do not hold.
+	 */
+	bool (*change)(DirectRow *row, const Datum *parameters, const bool *nulls);
+} DirectUpdate;
+
+extern void DirectUpdateLookAt(KeptPlan *plan, const PlannedStmt *statement);
+extern bool DirectUpdateRow(KeptPlan *plan, const Datum *parameters,
+							const bool *nulls, PlanRowTaker take,
+							void *context);
+extern Datum DirectLabel(const DirectRow *row, int column, const char *label);
+extern void DirectSet(DirectRow *row, int column, Datum value);
+extern void DirectSetNumber(DirectRow *row, int column, int bucket_column,
+							int64 number);
+extern void DirectSetExpiration(DirectRow *row, int column, int day_column,
+								TimestampTz expiration);
+
+#endif /* ACTIVITYFEED_DIRECT_UPDATE_H */
