@@ -1,0 +1,193 @@
+# Updates without the executor (src/direct_update.c): they are made where they
+# may be, nothing else is to be seen of them, and whatever somebody adds to a
+# table that an update has to heed makes them statements again.
+#
+# auto_explain tells which statements were executed.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use ActivityFeedTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = start_server('direct', <<~'CONF');
+	autovacuum = off
+	wal_level = logical
+	CONF
+
+my $prepare = slurp_file("$FindBin::RealBin/../include/direct.sql");
+
+for my $database ('direct', 'statements')
+{
+	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0");
+	$node->safe_psql($database, 'CREATE EXTENSION activityfeed; CREATE EXTENSION amcheck');
+	create_document($node, $database);
+	$node->safe_psql($database, $prepare);
+}
+
+# A trigger that does nothing: every update has to be a statement.
+$node->safe_psql('statements', join '', map {
+		"CREATE TRIGGER noted AFTER UPDATE ON activityfeed.$_ FOR EACH ROW EXECUTE FUNCTION do_nothing();"
+} qw(feed activity history_item));
+
+# The tables that a call updates by a statement.
+sub updated_by_statement
+{
+	my ($call, %options) = @_;
+	my ($out, $err);
+
+	$node->psql(
+		$options{database} // 'direct',
+		"LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice; SET auto_explain.log_min_duration = 0;"
+		  . ($options{before} // '')
+		  . "; SELECT $call",
+		stdout => \$out,
+		stderr => \$err);
+	die $err if $err !~ /Query Text: SELECT/;
+	my %tables = map { $_ => 1 } $err =~ /Query Text: UPDATE activityfeed\.(\w+)/g;
+	return join ' ', sort keys %tables;
+}
+
+my $put = "activityfeed.upsert_activity('u', 'app', document('a'))";
+my $session = "'u', 'app', activityfeed.activity_id('app', 'a'), '00000000-0000-0000-0000-000000000001'";
+my $heartbeat = "activityfeed.upsert_history_item($session, '{\"startedDateTime\": \"2026-01-01T00:00:00Z\"}')";
+my $touch = "activityfeed.touch_history_item($session, '2026-01-01T00:01:00Z')";
+
+$node->safe_psql($_, "SELECT $put; SELECT $heartbeat") for 'direct', 'statements';
+my %calls = (put => $put, heartbeat => $heartbeat, touch => $touch);
+my %tables = (put => 'activity feed', heartbeat => 'activity feed history_item', touch => 'activity feed history_item');
+
+for my $name (sort keys %calls)
+{
+	is(updated_by_statement($calls{$name}), '', "$name: no statement updates");
+	is(updated_by_statement($calls{$name}, database => 'statements'), $tables{$name}, "$name: with triggers, statements do");
+}
+
+#
+# The same calls, the same rows and answers.
+#
+
+my $calls = $ENV{ACTIVITYFEED_CALLS} // 3000;
+my $seed = $ENV{ACTIVITYFEED_SEED} // 1;
+my %outcome = map { $_ => $node->safe_psql($_, "CALL random_calls($calls, $seed / 1000.0); SELECT * FROM outcome ORDER BY call; SELECT * FROM rows_without_clock") } 'direct', 'statements';
+
+cmp_ok(scalar(split /\n/, $outcome{direct}), '>', $calls, 'the calls answered');
+ok($outcome{direct} eq $outcome{statements}, "$calls random calls (seed $seed) have the same answers and leave the same rows") or do {
+	my @one = split /\n/, $outcome{direct};
+	my @other = split /\n/, $outcome{statements};
+	my ($first) = grep { ($one[$_] // '') ne ($other[$_] // '') } 0 .. $#one;
+	diag("direct:     $one[$first]\nstatements: $other[$first]");
+};
+is(broken_feeds($node, $_), '', "$_: the feeds are as they have to be") for 'direct', 'statements';
+
+#
+# Whatever has to be heeded.
+#
+
+my @obstacles = (
+	[ 'a trigger before a row', 'history_item', 'CREATE TRIGGER t BEFORE UPDATE ON activityfeed.history_item FOR EACH ROW EXECUTE FUNCTION do_nothing()',
+		'DROP TRIGGER t ON activityfeed.history_item' ],
+	[ 'a trigger of a statement', 'feed', 'CREATE TRIGGER t AFTER UPDATE ON activityfeed.feed EXECUTE FUNCTION do_nothing()',
+		'DROP TRIGGER t ON activityfeed.feed' ],
+	[ 'a trigger with transition tables', 'activity',
+		'CREATE TRIGGER t AFTER UPDATE ON activityfeed.activity REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION do_nothing()',
+		'DROP TRIGGER t ON activityfeed.activity' ],
+	[ 'a deferred trigger', 'activity',
+		'CREATE CONSTRAINT TRIGGER t AFTER UPDATE ON activityfeed.activity DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION do_nothing()',
+		'DROP TRIGGER t ON activityfeed.activity' ],
+	[ 'a rule', 'feed', 'CREATE RULE r AS ON UPDATE TO activityfeed.feed DO ALSO INSERT INTO noted VALUES (1)', 'DROP RULE r ON activityfeed.feed' ],
+	[ 'a constraint', 'history_item', 'ALTER TABLE activityfeed.history_item ADD CONSTRAINT c CHECK (change_number > 0)',
+		'ALTER TABLE activityfeed.history_item DROP CONSTRAINT c' ],
+	[ 'a default', 'feed', 'ALTER TABLE activityfeed.feed ADD extra int DEFAULT 7', 'ALTER TABLE activityfeed.feed DROP extra' ],
+	[ 'a generated column', 'activity', 'ALTER TABLE activityfeed.activity ADD extra bigint GENERATED ALWAYS AS (change_number + 1) STORED',
+		'ALTER TABLE activityfeed.activity DROP extra' ],
+	[ 'a unique constraint that is deferred', 'activity', 'ALTER TABLE activityfeed.activity ADD CONSTRAINT c UNIQUE (user_id, change_number) DEFERRABLE INITIALLY DEFERRED',
+		'ALTER TABLE activityfeed.activity DROP CONSTRAINT c' ],
+	[ 'a child table', 'history_item', 'CREATE TABLE child () INHERITS (activityfeed.history_item)', 'DROP TABLE child; ANALYZE activityfeed.history_item' ],
+	[ 'a foreign key to what changes', 'activity',
+		'CREATE UNIQUE INDEX i ON activityfeed.activity (user_id, change_number); CREATE TABLE child (u text, n bigint, FOREIGN KEY (u, n) REFERENCES activityfeed.activity (user_id, change_number))',
+		'DROP TABLE child; DROP INDEX activityfeed.i' ]);
+
+for my $obstacle (@obstacles)
+{
+	my ($name, $table, $make, $drop) = @$obstacle;
+	my $call = $table eq 'activity' ? $put : $heartbeat;
+
+	$node->safe_psql('direct', $make);
+	is(updated_by_statement($call), $table, "$name: a statement");
+	$node->safe_psql('direct', $drop);
+	is(updated_by_statement($call), '', "without $name: none");
+}
+
+# Made while a session has its plans.
+$node->safe_psql('direct', qq{
+	SELECT $heartbeat;
+	CREATE TRIGGER t AFTER UPDATE ON activityfeed.history_item FOR EACH ROW EXECUTE FUNCTION note_number();
+	SELECT $heartbeat, $touch});
+is($node->safe_psql('direct', q{SELECT count(*), max(n) = (SELECT change_number FROM activityfeed.feed WHERE user_id = 'u') FROM noted WHERE n > 1}),
+	'2|t', 'a trigger that is made in the middle of a session runs');
+$node->safe_psql('direct', 'DROP TRIGGER t ON activityfeed.history_item');
+
+#
+# Who may.
+#
+
+$node->safe_psql('direct', q{
+	CREATE ROLE service; CREATE ROLE session; CREATE ROLE reader;
+	SELECT activityfeed.grant_service('service'), activityfeed.grant_session('session');
+	GRANT EXECUTE ON FUNCTION document, do_nothing TO PUBLIC});
+is(updated_by_statement($heartbeat, before => 'SET ROLE service'), '', 'a service, for whom row security says yes: no statement');
+is(updated_by_statement($heartbeat, before => "SET activityfeed.user_id = 'u'; SET activityfeed.app_id = 'app'; SET ROLE session"),
+	'activity feed history_item', 'a session role: statements with its policies');
+is( updated_by_statement(
+		$heartbeat, before => "SET activityfeed.user_id = 'u'; SET activityfeed.app_id = 'app'; SET ROLE service; SELECT $heartbeat; SET ROLE session"),
+	'activity feed history_item',
+	'the same in a connection that acted as a service before');
+$node->safe_psql('direct', q{CREATE POLICY p ON activityfeed.history_item AS RESTRICTIVE FOR UPDATE TO service USING (app_id <> 'secret')});
+is(updated_by_statement($heartbeat, before => 'SET ROLE service'), 'history_item', 'a policy that somebody added: a statement');
+$node->safe_psql('direct', q{DROP POLICY p ON activityfeed.history_item; REVOKE UPDATE ON activityfeed.history_item FROM service});
+my ($result, $out, $err) = $node->psql('direct', "SET ROLE service; SELECT $touch");
+like($err, qr/permission denied for table history_item/, 'a service without UPDATE is refused');
+$node->safe_psql('direct', 'GRANT UPDATE ON activityfeed.history_item TO service');
+($result, $out, $err) = $node->psql('direct', "CREATE PUBLICATION p FOR TABLE activityfeed.feed; ALTER TABLE activityfeed.feed REPLICA IDENTITY NOTHING; SELECT $put");
+like($err, qr/cannot update table "feed" because it does not have a replica identity/, 'a publication without a replica identity is told');
+$node->safe_psql('direct', 'DROP PUBLICATION p; ALTER TABLE activityfeed.feed REPLICA IDENTITY DEFAULT');
+
+#
+# Indexes, wide rows, subtransactions.
+#
+
+$node->safe_psql('direct', q{
+	CREATE INDEX exact ON activityfeed.history_item (user_id, last_modified_date_time);
+	CREATE INDEX newest ON activityfeed.activity (history_change_number);
+	CREATE INDEX clock ON activityfeed.feed (last_modified_date_time)});
+is(updated_by_statement($heartbeat), '', 'more indexes: no statement');
+$node->safe_psql('direct', q{
+	SELECT count(activityfeed.upsert_activity('wide', 'app', document(i::text, sessions(3)))) FROM generate_series(1, 50) i;
+	DO $$
+	BEGIN
+		FOR i IN 1 .. 3000 LOOP
+			PERFORM activityfeed.touch_history_item('wide', 'app', activityfeed.activity_id('app', (i % 50 + 1)::text), session_id(i % 3 + 1));
+			PERFORM activityfeed.upsert_activity('wide', 'app', wide_document((i % 50 + 1)::text)) WHERE i % 10 = 0;
+			IF i % 7 = 0 THEN COMMIT; END IF;
+		END LOOP;
+	END $$});
+is($node->safe_psql('direct', q{SELECT count(*) FROM pg_class i JOIN pg_index x ON x.indexrelid = i.oid, bt_index_check(i.oid, true)
+	WHERE i.relnamespace = 'activityfeed'::regnamespace}), 13, 'every index has every row');
+is( $node->safe_psql('direct', q{SELECT count(*), count(*) FILTER (WHERE (SELECT count(*) FROM activityfeed.history_items(user_id, app_id, id)) = 3), min(length(content_info::text))
+	FROM activityfeed.activity WHERE user_id = 'wide'}), '50|50|60015', 'wide values stay');
+is(broken_feeds($node, 'direct'), '', 'the feeds are as they have to be');
+
+my $feed = q{(SELECT change_number FROM activityfeed.feed WHERE user_id = 'u')};
+is($node->safe_psql('direct', qq{
+	CREATE TEMP TABLE before AS SELECT $feed AS n;
+	BEGIN; SAVEPOINT s; SELECT $touch \\g /dev/null
+	ROLLBACK TO s; SELECT $touch \\g /dev/null
+	SELECT $touch \\g /dev/null
+	COMMIT; SELECT $feed - n FROM before}), '2', 'what is rolled back to a savepoint was not written');
+
+done_testing();
