@@ -15,9 +15,8 @@
  * (so there are no rules, no children, and no row security but one that says
  * yes); permissions are checked by the executor's own function; and the table
  * has no triggers that would run and no constraints or defaults of others.
- * If there is anything else, if the row is not there, or if anybody else is at
- * it, the statement is executed: waiting, looking again and raising errors are
- * the executor's.
+ * If there is anything else, or if anybody else is at the row, the statement is
+ * executed: waiting, looking again and raising errors are the executor's.
  */
 #include "postgres.h"
 
@@ -247,15 +246,15 @@ ChangeRow(const Target *target, const Datum *parameters,
 	DirectRow row = {update->shape, RelationGetDescr(target->table), values,
 					 nulls};
 	int natts = row.type->natts;
+	RowPlaces places;
 
 	memcpy(next->tts_values, old->tts_values, natts * sizeof(Datum));
 	memcpy(next->tts_isnull, old->tts_isnull, natts * sizeof(bool));
-	if (!RowPick(row.shape, row.type, old->tts_values, old->tts_isnull, values,
-				 nulls) ||
+	RowLocate(row.shape, row.type, &places);
+	if (!RowPick(&places, old->tts_values, old->tts_isnull, values, nulls) ||
 		!update->change(&row, parameters, parameter_nulls))
 		return false;
-	RowPut(row.shape, row.type, values, nulls, next->tts_values,
-		   next->tts_isnull);
+	RowPut(&places, values, nulls, next->tts_values, next->tts_isnull);
 	ExecStoreVirtualTuple(next);
 	return true;
 }
@@ -283,7 +282,7 @@ WriteVersion(Relation table, TupleTableSlot *old, TupleTableSlot *next)
 /*
  * Changes the row that a scan finds.
  */
-static bool
+static DirectResult
 UpdateFound(const Target *target, IndexScanDesc scan, const Datum *parameters,
 			const bool *parameter_nulls, TupleTableSlot *old,
 			TupleTableSlot *next)
@@ -292,90 +291,91 @@ UpdateFound(const Target *target, IndexScanDesc scan, const Datum *parameters,
 	bool nulls[MAX_ROW_COLUMNS + 1];
 	int place = target->plan->direct->shape->count;
 
-	if (!FindRow(target, scan, parameters, old) ||
-		!ChangeRow(target, parameters, parameter_nulls, old, next, values,
+	if (!FindRow(target, scan, parameters, old))
+		return DIRECT_NO_ROW;
+	if (!ChangeRow(target, parameters, parameter_nulls, old, next, values,
 				   nulls) ||
 		!RunsNoTrigger(target->table, old, next) ||
 		!WriteVersion(target->table, old, next))
-		return false;
+		return DIRECT_NOT_DONE;
 	values[place] = PointerGetDatum(&next->tts_tid);
 	nulls[place] = false;
 	if (target->take != NULL)
 		target->take(target->context, values, nulls);
-	return true;
+	return DIRECT_DONE;
 }
 
 /*
  * The same under a snapshot as the statement would have.
  */
-static bool
+static DirectResult
 UpdateByIndex(const Target *target, const Datum *parameters, const bool *nulls)
 {
 	TupleTableSlot *old = table_slot_create(target->table, NULL);
 	TupleTableSlot *next = MakeSingleTupleTableSlot(
 		RelationGetDescr(target->table), &TTSOpsVirtual);
 	IndexScanDesc scan;
-	bool done;
+	DirectResult result;
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	scan = BEGIN_INDEX_SCAN(target->table, target->index, GetActiveSnapshot(),
 							target->plan->direct->key_length);
-	done = UpdateFound(target, scan, parameters, nulls, old, next);
+	result = UpdateFound(target, scan, parameters, nulls, old, next);
 	index_endscan(scan);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
 	ExecDropSingleTupleTableSlot(next);
 	ExecDropSingleTupleTableSlot(old);
-	return done;
+	return result;
 }
 
 /*
  * The same with what a plan names, whose locks are held.
  */
-static bool
+static DirectResult
 UpdateByPlan(Target *target, const PlannedStmt *statement,
 			 const Datum *parameters, const bool *nulls)
 {
 	int table = linitial_int(statement->resultRelations);
-	bool done;
+	DirectResult result = DIRECT_NOT_DONE;
 
 	target->table =
 		table_open(rt_fetch(table, statement->rtable)->relid, NoLock);
 	target->index = index_open(target->plan->direct_index, RowExclusiveLock);
 	CHECK_PERMISSIONS(statement);
 	CheckCmdReplicaIdentity(target->table, CMD_UPDATE);
-	done = IsAsInstalled(target) && UpdateByIndex(target, parameters, nulls);
+	if (IsAsInstalled(target))
+		result = UpdateByIndex(target, parameters, nulls);
 	index_close(target->index, NoLock);
 	table_close(target->table, NoLock);
-	return done;
+	return result;
 }
 
 /*
  * Does what a statement would do with the one row that its parameters name,
- * and hands that to "take".
- *
- * Returns false, and has written nothing, when the statement has to do it.
+ * and hands that to "take".  nulls may be NULL when no parameter is null.
  */
-bool
+DirectResult
 DirectUpdateRow(KeptPlan *plan, const Datum *parameters, const bool *nulls,
 				PlanRowTaker take, void *context)
 {
 	Target target = {.plan = plan, .take = take, .context = context};
 	CachedPlan *cached;
-	bool done;
+	DirectResult result = DIRECT_NOT_DONE;
 
 	/* Somebody wants to know about the permissions of every statement. */
 	if (ExecutorCheckPerms_hook != NULL)
-		return false;
+		return DIRECT_NOT_DONE;
 	cached = SPI_plan_get_cached_plan(plan->plan);
 	if (cached == NULL)
-		return false;
-	done = OidIsValid(plan->direct_index) &&
-		   UpdateByPlan(&target, linitial_node(PlannedStmt, cached->stmt_list),
-						parameters, nulls);
+		return DIRECT_NOT_DONE;
+	if (OidIsValid(plan->direct_index))
+		result = UpdateByPlan(&target,
+							  linitial_node(PlannedStmt, cached->stmt_list),
+							  parameters, nulls);
 	ReleaseCachedPlan(cached, CurrentResourceOwner);
-	return done;
+	return result;
 }
 
 /*

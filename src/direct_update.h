@@ -39,10 +39,17 @@ typedef struct DirectUpdate
 	bool (*change)(DirectRow *row, const Datum *parameters, const bool *nulls);
 } DirectUpdate;
 
+typedef enum DirectResult
+{
+	DIRECT_NO_ROW, /* there is none with that key */
+	DIRECT_DONE,
+	DIRECT_NOT_DONE /* nothing is written, the statement has to be executed */
+} DirectResult;
+
 extern void DirectUpdateLookAt(KeptPlan *plan, const PlannedStmt *statement);
-extern bool DirectUpdateRow(KeptPlan *plan, const Datum *parameters,
-							const bool *nulls, PlanRowTaker take,
-							void *context);
+extern DirectResult DirectUpdateRow(KeptPlan *plan, const Datum *parameters,
+									const bool *nulls, PlanRowTaker take,
+									void *context);
 extern Datum DirectLabel(const DirectRow *row, int column, const char *label);
 extern void DirectSet(DirectRow *row, int column, Datum value);
 extern void DirectSetNumber(DirectRow *row, int column, int bucket_column,

@@ -51,9 +51,12 @@ typedef struct RowResult
 {
 	const RowShape *shape;
 	TupleDesc expected;		/* the function's row type */
-	Tuplestorestate *store; /* for a set */
-	MemoryContext context;	/* for a single row: where it is made */
-	HeapTuple tuple;		/* the single row */
+	Tuplestorestate *store; /* for a set, and what it takes to add a row: */
+	RowPlaces places;
+	Datum *values;
+	bool *nulls;
+	MemoryContext context; /* for a single row: where it is made */
+	HeapTuple tuple;	   /* the single row */
 } RowResult;
 
 /*
@@ -78,10 +81,10 @@ static void
 StoreRow(void *context, Datum *values, bool *nulls)
 {
 	RowResult *result = context;
-	HeapTuple tuple = RowForm(result->shape, result->expected, values, nulls);
 
-	tuplestore_puttuple(result->store, tuple);
-	heap_freetuple(tuple);
+	RowPut(&result->places, values, nulls, result->values, result->nulls);
+	tuplestore_putvalues(result->store, result->expected, result->values,
+						 result->nulls);
 }
 
 static RowResult
@@ -106,6 +109,10 @@ BeginSet(FunctionCallInfo fcinfo, const RowShape *shape)
 	set = (ReturnSetInfo *) fcinfo->resultinfo;
 	result.expected = set->setDesc;
 	result.store = set->setResult;
+	RowLocate(shape, result.expected, &result.places);
+	result.values = palloc0(result.expected->natts * sizeof(Datum));
+	result.nulls = palloc(result.expected->natts * sizeof(bool));
+	memset(result.nulls, true, result.expected->natts * sizeof(bool));
 	return result;
 }
 

@@ -20,9 +20,8 @@ EXPORTS_END
 
 static const char *const response_names[] = {"status", "location", "body"};
 
-static int16 response_places[lengthof(response_names)];
 static const RowShape response_shape = {lengthof(response_names),
-										response_names, response_places};
+										response_names, NULL};
 
 static GraphRequest
 RequestArguments(FunctionCallInfo fcinfo)

@@ -23,7 +23,7 @@
 #define MAX_INTEGER_LENGTH 21 /* with sign and end */
 
 /*
- * Appends what comes before a member's value.
+ * Appends what comes before a member's value.  No name has anything to escape.
  */
 static void
 BeginMember(StringInfo out, const char *name)
@@ -33,7 +33,9 @@ BeginMember(StringInfo out, const char *name)
 		appendStringInfoCharMacro(out, ',');
 		appendStringInfoCharMacro(out, ' ');
 	}
-	JsonTextString(out, name, (int) strlen(name));
+	appendStringInfoCharMacro(out, '"');
+	appendBinaryStringInfoNT(out, name, (int) strlen(name));
+	appendStringInfoCharMacro(out, '"');
 	appendStringInfoCharMacro(out, ':');
 	appendStringInfoCharMacro(out, ' ');
 }

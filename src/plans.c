@@ -182,9 +182,14 @@ PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 
 	MakeReady(plan);
 	MemoryContextSwitchTo(caller_context);
-	if (plan->direct != NULL &&
-		DirectUpdateRow(plan, values, nulls, take, context))
-		return 1;
+	if (plan->direct != NULL)
+	{
+		DirectResult result =
+			DirectUpdateRow(plan, values, nulls, take, context);
+
+		if (result != DIRECT_NOT_DONE)
+			return result == DIRECT_DONE ? 1 : 0;
+	}
 	if (plan_cache_mode == PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN)
 		processed =
 			ExecuteGenericPlan(plan, values, nulls, read_only, take, context);

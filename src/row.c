@@ -79,26 +79,39 @@ static const char *const change_names[] = {"change_number",
 										   "created_change_number",
 										   "document"};
 
-static int16 feed_places[FEED_COLUMN_COUNT];
-static int16 activity_places[ACTIVITY_COLUMN_COUNT];
-static int16 history_item_places[HISTORY_ITEM_COLUMN_COUNT];
-static int16 external_activity_places[EXTERNAL_ACTIVITY_COLUMN_COUNT];
-static int16 external_result_places[EXTERNAL_RESULT_COLUMN_COUNT];
-static int16 change_places[CHANGE_COLUMN_COUNT];
+/*
+ * Where a shape's columns were the last time: most probably they are there
+ * again.
+ */
+struct FoundPlaces
+{
+	RowPlaces guess;
 
-const RowShape feed_shape = {FEED_COLUMN_COUNT, feed_names, feed_places};
+	/* And those of a row type that is known to be as it was. */
+	uint64 type_identifier;
+	RowPlaces of_type;
+};
+
+static struct FoundPlaces found_of_feed;
+static struct FoundPlaces found_of_activity;
+static struct FoundPlaces found_of_history_item;
+static struct FoundPlaces found_of_external_activity;
+static struct FoundPlaces found_of_external_result;
+static struct FoundPlaces found_of_change;
+
+const RowShape feed_shape = {FEED_COLUMN_COUNT, feed_names, &found_of_feed};
 const RowShape activity_shape = {ACTIVITY_COLUMN_COUNT, activity_names,
-								 activity_places};
-const RowShape history_item_shape = {HISTORY_ITEM_COLUMN_COUNT,
-									 history_item_names, history_item_places};
+								 &found_of_activity};
+const RowShape history_item_shape = {
+	HISTORY_ITEM_COLUMN_COUNT, history_item_names, &found_of_history_item};
 const RowShape external_activity_shape = {EXTERNAL_ACTIVITY_COLUMN_COUNT,
 										  external_activity_names,
-										  external_activity_places};
+										  &found_of_external_activity};
 const RowShape external_result_shape = {EXTERNAL_RESULT_COLUMN_COUNT,
 										external_result_names,
-										external_result_places};
+										&found_of_external_result};
 const RowShape change_shape = {CHANGE_COLUMN_COUNT, change_names,
-							   change_places};
+							   &found_of_change};
 
 StaticAssertDecl(ACTIVITY_COLUMN_COUNT <= MAX_ROW_COLUMNS &&
 					 HISTORY_ITEM_COLUMN_COUNT <= MAX_ROW_COLUMNS,
@@ -142,21 +155,25 @@ FindAttribute(TupleDesc type, const char *name)
 }
 
 /*
- * The same for a column of the module's, which is most probably where it was
- * the last time.
+ * Finds a shape's columns in a row type.
  */
-static int
-FindColumn(const RowShape *shape, TupleDesc type, int column)
+void
+RowLocate(const RowShape *shape, TupleDesc type, RowPlaces *places)
 {
-	int16 *place;
+	RowPlaces *guess = shape->found != NULL ? &shape->found->guess : NULL;
 
-	if (shape->places == NULL)
-		return FindAttribute(type, shape->names[column]);
-	place = &shape->places[column];
-	if (*place < 0 || *place >= type->natts ||
-		!IsAttribute(type, *place, shape->names[column]))
-		*place = FindAttribute(type, shape->names[column]);
-	return *place;
+	places->count = shape->count;
+	for (int i = 0; i < shape->count; i++)
+	{
+		int place = guess != NULL ? guess->places[i] : -1;
+
+		if (place < 0 || place >= type->natts ||
+			!IsAttribute(type, place, shape->names[i]))
+			place = FindAttribute(type, shape->names[i]);
+		places->places[i] = place;
+	}
+	if (guess != NULL)
+		*guess = *places;
 }
 
 /*
@@ -185,17 +202,17 @@ RowAttributeType(TupleDesc type, const char *name)
  * Puts a row's columns where a row type has them.
  */
 void
-RowPut(const RowShape *shape, TupleDesc type, const Datum *values,
-	   const bool *nulls, Datum *all_values, bool *all_nulls)
+RowPut(const RowPlaces *places, const Datum *values, const bool *nulls,
+	   Datum *all_values, bool *all_nulls)
 {
-	for (int i = 0; i < shape->count; i++)
+	for (int i = 0; i < places->count; i++)
 	{
-		int position = FindColumn(shape, type, i);
+		int place = places->places[i];
 
-		if (position < 0)
+		if (place < 0)
 			continue;
-		all_values[position] = values[i];
-		all_nulls[position] = nulls[i];
+		all_values[place] = values[i];
+		all_nulls[place] = nulls[i];
 	}
 }
 
@@ -204,18 +221,18 @@ RowPut(const RowShape *shape, TupleDesc type, const Datum *values,
  * null, and the result is false then.
  */
 bool
-RowPick(const RowShape *shape, TupleDesc type, const Datum *all_values,
+RowPick(const RowPlaces *places, const Datum *all_values,
 		const bool *all_nulls, Datum *values, bool *nulls)
 {
 	bool all_found = true;
 
-	for (int i = 0; i < shape->count; i++)
+	for (int i = 0; i < places->count; i++)
 	{
-		int position = FindColumn(shape, type, i);
+		int place = places->places[i];
 
-		all_found &= position >= 0;
-		nulls[i] = position < 0 || all_nulls[position];
-		values[i] = nulls[i] ? (Datum) 0 : all_values[position];
+		all_found &= place >= 0;
+		nulls[i] = place < 0 || all_nulls[place];
+		values[i] = nulls[i] ? (Datum) 0 : all_values[place];
 	}
 	return all_found;
 }
@@ -228,17 +245,37 @@ HeapTuple
 RowForm(const RowShape *shape, TupleDesc expected, const Datum *values,
 		const bool *nulls)
 {
-	Datum *form_values = palloc(expected->natts * sizeof(Datum));
+	Datum *form_values = palloc0(expected->natts * sizeof(Datum));
 	bool *form_nulls = palloc(expected->natts * sizeof(bool));
+	RowPlaces places;
 	HeapTuple tuple;
 
 	memset(form_nulls, true, expected->natts * sizeof(bool));
-	memset(form_values, 0, expected->natts * sizeof(Datum));
-	RowPut(shape, expected, values, nulls, form_values, form_nulls);
+	RowLocate(shape, expected, &places);
+	RowPut(&places, values, nulls, form_values, form_nulls);
 	tuple = heap_form_tuple(expected, form_values, form_nulls);
 	pfree(form_values);
 	pfree(form_nulls);
 	return tuple;
+}
+
+/*
+ * Where a row type that the caller holds has the shape's columns.  Names are
+ * compared once for each version of a type, not for each row.
+ */
+static const RowPlaces *
+PlacesOfType(const RowShape *shape, TupleDesc type)
+{
+	struct FoundPlaces *found = shape->found;
+	uint64 identifier =
+		assign_record_type_identifier(type->tdtypeid, type->tdtypmod);
+
+	if (found->type_identifier != identifier)
+	{
+		RowLocate(shape, type, &found->of_type);
+		found->type_identifier = identifier;
+	}
+	return &found->of_type;
 }
 
 /*
@@ -262,7 +299,8 @@ RowDeform(const RowShape *shape, HeapTupleHeader row, Datum *values,
 	all_values = palloc(type->natts * sizeof(Datum));
 	all_nulls = palloc(type->natts * sizeof(bool));
 	heap_deform_tuple(&tuple, type, all_values, all_nulls);
-	(void) RowPick(shape, type, all_values, all_nulls, values, nulls);
+	(void) RowPick(PlacesOfType(shape, type), all_values, all_nulls, values,
+				   nulls);
 	ReleaseTupleDesc(type);
 	pfree(all_values);
 	pfree(all_nulls);

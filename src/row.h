@@ -141,15 +141,22 @@ typedef enum ChangeColumn
 	CHANGE_COLUMN_COUNT
 } ChangeColumn;
 
+#define MAX_ROW_COLUMNS 32
+
+/* Where a row type has the columns of a shape; -1 for one that it lacks. */
+typedef struct RowPlaces
+{
+	int count;
+	int16 places[MAX_ROW_COLUMNS];
+} RowPlaces;
+
 /* The names of a relation's columns, in the order of its enum. */
 typedef struct RowShape
 {
 	int count;
 	const char *const *names;
-	int16 *places; /* where each was last found; or NULL */
+	struct FoundPlaces *found; /* where they were found last; or NULL */
 } RowShape;
-
-#define MAX_ROW_COLUMNS 32
 
 extern const RowShape feed_shape;
 extern const RowShape activity_shape;
@@ -160,10 +167,11 @@ extern const RowShape change_shape;
 
 extern AttrNumber RowAttributeNumber(TupleDesc type, const char *name);
 extern Oid RowAttributeType(TupleDesc type, const char *name);
-extern bool RowPick(const RowShape *shape, TupleDesc type,
-					const Datum *all_values, const bool *all_nulls,
-					Datum *values, bool *nulls);
-extern void RowPut(const RowShape *shape, TupleDesc type, const Datum *values,
+extern void RowLocate(const RowShape *shape, TupleDesc type,
+					  RowPlaces *places);
+extern bool RowPick(const RowPlaces *places, const Datum *all_values,
+					const bool *all_nulls, Datum *values, bool *nulls);
+extern void RowPut(const RowPlaces *places, const Datum *values,
 				   const bool *nulls, Datum *all_values, bool *all_nulls);
 extern HeapTuple RowForm(const RowShape *shape, TupleDesc expected,
 						 const Datum *values, const bool *nulls);

@@ -71,7 +71,7 @@ my %calls = (
 	heartbeats => qq{SELECT count(activityfeed.touch_history_item('u', 'app', $a, md5((1 + i % 5)::text)::uuid)) FROM generate_series(1, 150) i},
 	deletions => q{SELECT count(activityfeed.delete_activity('u', 'app', activityfeed.activity_id('app', 'a' || i))) FROM generate_series(1, 100) i},
 	ignoring => q{SELECT count(activityfeed.ignore_activity('u', 'app', activityfeed.activity_id('app', 'a' || i))) FROM generate_series(1, 100) i},
-	'active time' => q{SELECT count(*) FROM activityfeed.active_time('u', NULL, '2025-01-01', '2027-01-01', 'UTC')});
+	'active time' => q{SELECT count(*) FROM generate_series(1, 20) i, activityfeed.active_time('u', NULL, timestamptz '2025-01-01' + i * interval '1 s', '2027-01-01', 'UTC')});
 
 my ($session, $pid) = open_session($node, on_error_stop => 0);
 my ($watcher) = open_session($node);
