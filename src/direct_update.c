@@ -61,6 +61,18 @@ typedef bool IndexUpdates;
 #endif
 
 #if PG_VERSION_NUM >= 180000
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos, \
+					   bms_copy((statement)->unprunableRelids))
+#elif PG_VERSION_NUM >= 160000
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos)
+#else
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable)
+#endif
+
+#if PG_VERSION_NUM >= 180000
 #define BEGIN_INDEX_SCAN(table, index, snapshot, keys) \
 	index_beginscan(table, index, snapshot, NULL, keys, 0)
 #else
@@ -72,6 +84,7 @@ typedef bool IndexUpdates;
 typedef struct Target
 {
 	const KeptPlan *plan;
+	const PlannedStmt *statement;
 	Relation table;
 	Relation index; /* by which the row is found */
 	PlanRowTaker take;
@@ -80,7 +93,7 @@ typedef struct Target
 
 /*
  * Whether the conditions of an index scan are the statement's first parameters
- * and no more, each equal to a column.
+ * and no more, each equal to the index's column of that number.
  */
 static bool
 IsScanByKey(const IndexScan *scan, const DirectUpdate *update)
@@ -90,13 +103,20 @@ IsScanByKey(const IndexScan *scan, const DirectUpdate *update)
 	foreach (cell, scan->indexqual)
 	{
 		const OpExpr *condition = lfirst(cell);
+		int position = foreach_current_index(cell) + 1;
+		const Node *column;
 		const Param *parameter;
 
 		if (!IsA(condition, OpExpr))
 			return false;
+		column = linitial(condition->args);
+		if (IsA(column, RelabelType))
+			column = (const Node *) ((const RelabelType *) column)->arg;
 		parameter = lsecond(condition->args);
+		if (!IsA(column, Var) || ((const Var *) column)->varattno != position)
+			return false;
 		if (!IsA(parameter, Param) || parameter->paramkind != PARAM_EXTERN ||
-			parameter->paramid > update->key_length)
+			parameter->paramid != position)
 			return false;
 	}
 	return list_length(scan->indexqual) == update->key_length &&
@@ -115,6 +135,7 @@ IndexOfUpdate(const PlannedStmt *statement, const DirectUpdate *direct)
 	const IndexScan *scan;
 
 	if (statement->commandType != CMD_UPDATE || !IsA(update, ModifyTable) ||
+		update->operation != CMD_UPDATE ||
 		update->plan.initPlan != NIL || update->withCheckOptionLists != NIL ||
 		update->rowMarks != NIL || list_length(update->resultRelations) != 1)
 		return InvalidOid;
@@ -124,29 +145,52 @@ IndexOfUpdate(const PlannedStmt *statement, const DirectUpdate *direct)
 }
 
 /*
- * Notes whether a statement that has just been planned can be done directly.
+ * Whether the index is the primary key's, with its columns in our order.
  */
-void
-DirectUpdateLookAt(KeptPlan *plan, const PlannedStmt *statement)
+static bool
+IsOwnKey(const Target *target)
 {
-	if (plan->direct != NULL)
-		plan->direct_index = IndexOfUpdate(statement, plan->direct);
+	int length = target->plan->direct->key_length;
+
+	if (!target->index->rd_index->indisprimary ||
+		IndexRelationGetNumberOfKeyAttributes(target->index) != length)
+		return false;
+	for (int i = 0; i < length; i++)
+	{
+		if (target->index->rd_opcintype[i] != target->plan->types[i])
+			return false;
+	}
+	return true;
 }
 
 /*
- * Whether the index is the primary key's, and nothing but the extension's own
- * has to be looked after.
+ * Whether columns have the types that they were made with, so that a value is
+ * stored as it is, and as many are generated as we calculate.
+ */
+static bool
+HasOwnColumns(const Target *target)
+{
+	TupleDesc type = RelationGetDescr(target->table);
+	int generated_count = 0;
+
+	for (int i = 0; i < type->natts; i++)
+		generated_count += TupleDescAttr(type, i)->attgenerated != '\0';
+	return generated_count == target->plan->direct->generated_count &&
+		   RowHasTypes(target->plan->direct->shape, type);
+}
+
+/*
+ * Whether nothing but the extension's own has to be looked after.
  */
 static bool
 IsAsInstalled(const Target *target)
 {
 	const TupleConstr *constraints = RelationGetDescr(target->table)->constr;
 
-	return target->index->rd_index->indisprimary &&
-		   IndexRelationGetNumberOfKeyAttributes(target->index) ==
-			   target->plan->direct->key_length &&
+	return IsOwnKey(target) && !target->table->rd_rel->relispartition &&
 		   constraints != NULL && constraints->num_check == 0 &&
-		   constraints->num_defval == target->plan->direct->generated_count;
+		   constraints->num_defval == target->plan->direct->generated_count &&
+		   HasOwnColumns(target);
 }
 
 /*
@@ -186,12 +230,17 @@ RunsNoTrigger(Relation table, TupleTableSlot *old, TupleTableSlot *next)
  * Adds entries to all indexes, or to those that sum up what pages hold.
  */
 static void
-AddIndexEntries(Relation table, TupleTableSlot *slot, IndexUpdates updates)
+AddIndexEntries(const Target *target, TupleTableSlot *slot,
+				IndexUpdates updates)
 {
 	EState *state = CreateExecutorState();
 	ResultRelInfo *result = makeNode(ResultRelInfo);
 
-	InitResultRelInfo(result, table, 0, NULL, 0);
+	/* What the statement sets tells indexes what stays as it is. */
+	INIT_RANGE_TABLE(state, target->statement);
+	InitResultRelInfo(result, target->table,
+					  linitial_int(target->statement->resultRelations), NULL,
+					  0);
 	ExecOpenIndices(result, false);
 	(void) INSERT_INDEX_ENTRIES(result, slot, state, updates);
 	ExecCloseIndices(result);
@@ -235,6 +284,25 @@ FindRow(const Target *target, IndexScanDesc scan, const Datum *key,
 }
 
 /*
+ * Leaves nothing of columns that were dropped.  Returns false when there is a
+ * null where somebody forbids it: the statement knows what to say then.
+ */
+static bool
+FitColumns(TupleDesc type, bool *nulls)
+{
+	for (int i = 0; i < type->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(type, i);
+
+		if (attribute->attisdropped)
+			nulls[i] = true;
+		else if (attribute->attnotnull && nulls[i])
+			return false;
+	}
+	return true;
+}
+
+/*
  * Puts the next version of the row in the slot "next", and its columns, as
  * callers take them, in values and nulls.
  */
@@ -256,6 +324,8 @@ ChangeRow(const Target *target, const Datum *parameters,
 		return false;
 	RowPut(row.shape, row.type, values, nulls, next->tts_values,
 		   next->tts_isnull);
+	if (!FitColumns(row.type, next->tts_isnull))
+		return false;
 	ExecStoreVirtualTuple(next);
 	return true;
 }
@@ -264,19 +334,19 @@ ChangeRow(const Target *target, const Datum *parameters,
  * Writes the next version where nobody else is at the row.
  */
 static bool
-WriteVersion(Relation table, TupleTableSlot *old, TupleTableSlot *next)
+WriteVersion(const Target *target, TupleTableSlot *old, TupleTableSlot *next)
 {
 	TM_FailureData failure;
 	LockTupleMode lock_mode;
 	IndexUpdates updates;
 
-	if (table_tuple_update(table, &old->tts_tid, next,
+	if (table_tuple_update(target->table, &old->tts_tid, next,
 						   GetCurrentCommandId(true), GetActiveSnapshot(),
 						   InvalidSnapshot, false, &failure, &lock_mode,
 						   &updates) != TM_Ok)
 		return false;
 	if (updates != NO_INDEX_UPDATES)
-		AddIndexEntries(table, next, updates);
+		AddIndexEntries(target, next, updates);
 	return true;
 }
 
@@ -296,7 +366,7 @@ UpdateFound(const Target *target, IndexScanDesc scan, const Datum *parameters,
 		!ChangeRow(target, parameters, parameter_nulls, old, next, values,
 				   nulls) ||
 		!RunsNoTrigger(target->table, old, next) ||
-		!WriteVersion(target->table, old, next))
+		!WriteVersion(target, old, next))
 		return false;
 	values[place] = PointerGetDatum(&next->tts_tid);
 	nulls[place] = false;
@@ -334,15 +404,19 @@ UpdateByIndex(const Target *target, const Datum *parameters, const bool *nulls)
  * The same with what a plan names, whose locks are held.
  */
 static bool
-UpdateByPlan(Target *target, const PlannedStmt *statement,
-			 const Datum *parameters, const bool *nulls)
+UpdateByPlan(Target *target, const Datum *parameters, const bool *nulls)
 {
-	int table = linitial_int(statement->resultRelations);
+	const PlannedStmt *statement = target->statement;
+	Oid index = IndexOfUpdate(statement, target->plan->direct);
+	int table;
 	bool done;
 
+	if (!OidIsValid(index))
+		return false;
+	table = linitial_int(statement->resultRelations);
 	target->table =
 		table_open(rt_fetch(table, statement->rtable)->relid, NoLock);
-	target->index = index_open(target->plan->direct_index, RowExclusiveLock);
+	target->index = index_open(index, RowExclusiveLock);
 	CHECK_PERMISSIONS(statement);
 	CheckCmdReplicaIdentity(target->table, CMD_UPDATE);
 	done = IsAsInstalled(target) && UpdateByIndex(target, parameters, nulls);
@@ -371,9 +445,13 @@ DirectUpdateRow(KeptPlan *plan, const Datum *parameters, const bool *nulls,
 	cached = SPI_plan_get_cached_plan(plan->plan);
 	if (cached == NULL)
 		return false;
-	done = OidIsValid(plan->direct_index) &&
-		   UpdateByPlan(&target, linitial_node(PlannedStmt, cached->stmt_list),
-						parameters, nulls);
+	/* With rules there may be more statements, others, or none. */
+	done = false;
+	if (list_length(cached->stmt_list) == 1)
+	{
+		target.statement = linitial_node(PlannedStmt, cached->stmt_list);
+		done = UpdateByPlan(&target, parameters, nulls);
+	}
 	ReleaseCachedPlan(cached, CurrentResourceOwner);
 	return done;
 }

@@ -6,7 +6,6 @@
 #define ACTIVITYFEED_DIRECT_UPDATE_H
 
 #include "datatype/timestamp.h"
-#include "nodes/plannodes.h"
 
 #include "plans.h"
 #include "row.h"
@@ -39,7 +38,6 @@ typedef struct DirectUpdate
 	bool (*change)(DirectRow *row, const Datum *parameters, const bool *nulls);
 } DirectUpdate;
 
-extern void DirectUpdateLookAt(KeptPlan *plan, const PlannedStmt *statement);
 extern bool DirectUpdateRow(KeptPlan *plan, const Datum *parameters,
 							const bool *nulls, PlanRowTaker take,
 							void *context);

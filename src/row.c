@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "utils/typcache.h"
 
 #include "row.h"
@@ -79,6 +80,19 @@ static const char *const change_names[] = {"change_number",
 										   "created_change_number",
 										   "document"};
 
+static const Oid feed_types[] = {TEXTOID, INT8OID, TIMESTAMPTZOID, INT8OID};
+
+static const Oid activity_types[] = {
+	INT8OID,		INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID, DATEOID, InvalidOid, INT8OID, INT8OID, TIMESTAMPTZOID,
+	TEXTOID,		TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+	TEXTOID,		TEXTOID, JSONBOID, JSONBOID};
+
+static const Oid history_item_types[] = {
+	INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+	DATEOID, InvalidOid, UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID, INT4OID, BOOLOID, TEXTOID};
+
 static int16 feed_places[FEED_COLUMN_COUNT];
 static int16 activity_places[ACTIVITY_COLUMN_COUNT];
 static int16 history_item_places[HISTORY_ITEM_COLUMN_COUNT];
@@ -86,11 +100,13 @@ static int16 external_activity_places[EXTERNAL_ACTIVITY_COLUMN_COUNT];
 static int16 external_result_places[EXTERNAL_RESULT_COLUMN_COUNT];
 static int16 change_places[CHANGE_COLUMN_COUNT];
 
-const RowShape feed_shape = {FEED_COLUMN_COUNT, feed_names, feed_places};
+const RowShape feed_shape = {FEED_COLUMN_COUNT, feed_names, feed_places,
+							  feed_types};
 const RowShape activity_shape = {ACTIVITY_COLUMN_COUNT, activity_names,
-								 activity_places};
+								 activity_places, activity_types};
 const RowShape history_item_shape = {HISTORY_ITEM_COLUMN_COUNT,
-									 history_item_names, history_item_places};
+									 history_item_names, history_item_places,
+									 history_item_types};
 const RowShape external_activity_shape = {EXTERNAL_ACTIVITY_COLUMN_COUNT,
 										  external_activity_names,
 										  external_activity_places};
@@ -109,6 +125,10 @@ StaticAssertDecl(lengthof(activity_names) == ACTIVITY_COLUMN_COUNT,
 				 "activity's columns and their names differ");
 StaticAssertDecl(lengthof(history_item_names) == HISTORY_ITEM_COLUMN_COUNT,
 				 "history_item's columns and their names differ");
+StaticAssertDecl(lengthof(feed_types) == FEED_COLUMN_COUNT &&
+					 lengthof(activity_types) == ACTIVITY_COLUMN_COUNT &&
+					 lengthof(history_item_types) == HISTORY_ITEM_COLUMN_COUNT,
+				 "columns and their types differ");
 StaticAssertDecl(lengthof(external_activity_names) ==
 					 EXTERNAL_ACTIVITY_COLUMN_COUNT,
 				 "external_activity's columns and their names differ");
@@ -197,6 +217,30 @@ RowPut(const RowShape *shape, TupleDesc type, const Datum *values,
 		all_values[position] = values[i];
 		all_nulls[position] = nulls[i];
 	}
+}
+
+/*
+ * Whether a row type has all of a row's columns, with the types that they were
+ * made with and nothing that a value would have to be fitted to.
+ */
+bool
+RowHasTypes(const RowShape *shape, TupleDesc type)
+{
+	for (int i = 0; i < shape->count; i++)
+	{
+		int position = FindColumn(shape, type, i);
+		Form_pg_attribute attribute;
+
+		if (position < 0)
+			return false;
+		attribute = TupleDescAttr(type, position);
+		if (attribute->atttypmod != -1 ||
+			(OidIsValid(shape->types[i])
+				 ? attribute->atttypid != shape->types[i]
+				 : !attribute->attbyval || attribute->attlen != sizeof(Oid)))
+			return false;
+	}
+	return true;
 }
 
 /*

@@ -147,6 +147,7 @@ typedef struct RowShape
 	int count;
 	const char *const *names;
 	int16 *places; /* where each was last found; or NULL */
+	const Oid *types; /* as made, invalid for our enums; or NULL */
 } RowShape;
 
 #define MAX_ROW_COLUMNS 32
@@ -160,6 +161,7 @@ extern const RowShape change_shape;
 
 extern AttrNumber RowAttributeNumber(TupleDesc type, const char *name);
 extern Oid RowAttributeType(TupleDesc type, const char *name);
+extern bool RowHasTypes(const RowShape *shape, TupleDesc type);
 extern bool RowPick(const RowShape *shape, TupleDesc type,
 					const Datum *all_values, const bool *all_nulls,
 					Datum *values, bool *nulls);
