@@ -170,13 +170,11 @@ IsOwnKey(const Target *target)
 static bool
 HasOwnColumns(const Target *target)
 {
-	TupleDesc type = RelationGetDescr(target->table);
-	int generated_count = 0;
+	int generated_count;
 
-	for (int i = 0; i < type->natts; i++)
-		generated_count += TupleDescAttr(type, i)->attgenerated != '\0';
-	return generated_count == target->plan->direct->generated_count &&
-		   RowHasTypes(target->plan->direct->shape, type);
+	return RowHasTypes(target->plan->direct->shape,
+					   RelationGetDescr(target->table), &generated_count) &&
+		   generated_count == target->plan->direct->generated_count;
 }
 
 /*

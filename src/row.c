@@ -221,11 +221,13 @@ RowPut(const RowShape *shape, TupleDesc type, const Datum *values,
 
 /*
  * Whether a row type has all of a row's columns, with the types that they were
- * made with and nothing that a value would have to be fitted to.
+ * made with and nothing that a value would have to be fitted to; and how many
+ * of them are generated.
  */
 bool
-RowHasTypes(const RowShape *shape, TupleDesc type)
+RowHasTypes(const RowShape *shape, TupleDesc type, int *generated_count)
 {
+	*generated_count = 0;
 	for (int i = 0; i < shape->count; i++)
 	{
 		int position = FindColumn(shape, type, i);
@@ -234,6 +236,7 @@ RowHasTypes(const RowShape *shape, TupleDesc type)
 		if (position < 0)
 			return false;
 		attribute = TupleDescAttr(type, position);
+		*generated_count += attribute->attgenerated != '\0';
 		if (attribute->atttypmod != -1 ||
 			(OidIsValid(shape->types[i])
 				 ? attribute->atttypid != shape->types[i]

@@ -161,7 +161,8 @@ extern const RowShape change_shape;
 
 extern AttrNumber RowAttributeNumber(TupleDesc type, const char *name);
 extern Oid RowAttributeType(TupleDesc type, const char *name);
-extern bool RowHasTypes(const RowShape *shape, TupleDesc type);
+extern bool RowHasTypes(const RowShape *shape, TupleDesc type,
+						int *generated_count);
 extern bool RowPick(const RowShape *shape, TupleDesc type,
 					const Datum *all_values, const bool *all_nulls,
 					Datum *values, bool *nulls);
