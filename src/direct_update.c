@@ -10,13 +10,11 @@
  * that needs them.
  *
  * This is a short cut, and nothing else.  It is taken only where the statement
- * would do exactly that: its plan, which the plan cache keeps valid as for an
- * execution, is a bare update by primary key with no conditions but its own
- * (so there are no rules, no children, and no row security but one that says
- * yes); permissions are checked by the executor's own function; and the table
- * has no triggers that would run and no constraints or defaults of others.
- * If there is anything else, or if anybody else is at the row, the statement is
- * executed: waiting, looking again and raising errors are the executor's.
+ * would do exactly that (see direct_check.c), under a plan that the plan cache
+ * keeps valid as for an execution, with permissions checked by the executor's
+ * own function.  If there is anything else, or if anybody else is at the row,
+ * the statement is executed: waiting, looking again and raising errors are the
+ * executor's.
  */
 #include "postgres.h"
 
@@ -25,9 +23,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
@@ -38,6 +34,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "direct_check.h"
 #include "direct_update.h"
 
 /* What changed between PostgreSQL 15 and 18. */
@@ -60,6 +57,18 @@ typedef bool IndexUpdates;
 #endif
 
 #if PG_VERSION_NUM >= 180000
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos, \
+					   bms_copy((statement)->unprunableRelids))
+#elif PG_VERSION_NUM >= 160000
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos)
+#else
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable)
+#endif
+
+#if PG_VERSION_NUM >= 180000
 #define BEGIN_INDEX_SCAN(table, index, snapshot, keys) \
 	index_beginscan(table, index, snapshot, NULL, keys, 0)
 #else
@@ -71,6 +80,7 @@ typedef bool IndexUpdates;
 typedef struct Target
 {
 	const KeptPlan *plan;
+	const PlannedStmt *statement;
 	Relation table;
 	Relation index; /* by which the row is found */
 	PlanRowTaker take;
@@ -78,119 +88,20 @@ typedef struct Target
 } Target;
 
 /*
- * Whether the conditions of an index scan are the statement's first parameters
- * and no more, each equal to a column.
- */
-static bool
-IsScanByKey(const IndexScan *scan, const DirectUpdate *update)
-{
-	ListCell *cell;
-
-	foreach (cell, scan->indexqual)
-	{
-		const OpExpr *condition = lfirst(cell);
-		const Param *parameter;
-
-		if (!IsA(condition, OpExpr))
-			return false;
-		parameter = lsecond(condition->args);
-		if (!IsA(parameter, Param) || parameter->paramkind != PARAM_EXTERN ||
-			parameter->paramid > update->key_length)
-			return false;
-	}
-	return list_length(scan->indexqual) == update->key_length &&
-		   list_length(scan->scan.plan.qual) == update->condition_count &&
-		   scan->scan.plan.initPlan == NIL;
-}
-
-/*
- * The index by which a statement updates one row, if that is all that it does;
- * else InvalidOid.
- */
-static Oid
-IndexOfUpdate(const PlannedStmt *statement, const DirectUpdate *direct)
-{
-	const ModifyTable *update = (const ModifyTable *) statement->planTree;
-	const IndexScan *scan;
-
-	if (statement->commandType != CMD_UPDATE || !IsA(update, ModifyTable) ||
-		update->plan.initPlan != NIL || update->withCheckOptionLists != NIL ||
-		update->rowMarks != NIL || list_length(update->resultRelations) != 1)
-		return InvalidOid;
-	scan = (const IndexScan *) outerPlan(&update->plan);
-	return IsA(scan, IndexScan) && IsScanByKey(scan, direct) ? scan->indexid
-															 : InvalidOid;
-}
-
-/*
- * Notes whether a statement that has just been planned can be done directly.
- */
-void
-DirectUpdateLookAt(KeptPlan *plan, const PlannedStmt *statement)
-{
-	if (plan->direct != NULL)
-		plan->direct_index = IndexOfUpdate(statement, plan->direct);
-}
-
-/*
- * Whether the index is the primary key's, and nothing but the extension's own
- * has to be looked after.
- */
-static bool
-IsAsInstalled(const Target *target)
-{
-	const TupleConstr *constraints = RelationGetDescr(target->table)->constr;
-
-	return target->index->rd_index->indisprimary &&
-		   IndexRelationGetNumberOfKeyAttributes(target->index) ==
-			   target->plan->direct->key_length &&
-		   constraints != NULL && constraints->num_check == 0 &&
-		   constraints->num_defval == target->plan->direct->generated_count;
-}
-
-/*
- * Whether an update of a row runs no trigger: nobody has made one, and those
- * of foreign keys have nothing to look at.
- */
-static bool
-RunsNoTrigger(Relation table, TupleTableSlot *old, TupleTableSlot *next)
-{
-	TriggerDesc *triggers = table->trigdesc;
-
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		Trigger *trigger = &triggers->triggers[i];
-		bool runs = true;
-
-		if (!TRIGGER_FOR_UPDATE(trigger->tgtype))
-			continue;
-		switch (RI_FKey_trigger_type(trigger->tgfoid))
-		{
-			case RI_TRIGGER_PK:
-				runs =
-					RI_FKey_pk_upd_check_required(trigger, table, old, next);
-				break;
-			case RI_TRIGGER_FK:
-				runs =
-					RI_FKey_fk_upd_check_required(trigger, table, old, next);
-				break;
-		}
-		if (runs)
-			return false;
-	}
-	return true;
-}
-
-/*
  * Adds entries to all indexes, or to those that sum up what pages hold.
  */
 static void
-AddIndexEntries(Relation table, TupleTableSlot *slot, IndexUpdates updates)
+AddIndexEntries(const Target *target, TupleTableSlot *slot,
+				IndexUpdates updates)
 {
 	EState *state = CreateExecutorState();
 	ResultRelInfo *result = makeNode(ResultRelInfo);
 
-	InitResultRelInfo(result, table, 0, NULL, 0);
+	/* What the statement sets tells indexes what stays as it is. */
+	INIT_RANGE_TABLE(state, target->statement);
+	InitResultRelInfo(result, target->table,
+					  linitial_int(target->statement->resultRelations), NULL,
+					  0);
 	ExecOpenIndices(result, false);
 	(void) INSERT_INDEX_ENTRIES(result, slot, state, updates);
 	ExecCloseIndices(result);
@@ -234,6 +145,25 @@ FindRow(const Target *target, IndexScanDesc scan, const Datum *key,
 }
 
 /*
+ * Leaves nothing of columns that were dropped.  Returns false when there is a
+ * null where somebody forbids it: the statement knows what to say then.
+ */
+static bool
+FitColumns(TupleDesc type, bool *nulls)
+{
+	for (int i = 0; i < type->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(type, i);
+
+		if (attribute->attisdropped)
+			nulls[i] = true;
+		else if (attribute->attnotnull && nulls[i])
+			return false;
+	}
+	return true;
+}
+
+/*
  * Puts the next version of the row in the slot "next", and its columns, as
  * callers take them, in values and nulls.
  */
@@ -255,6 +185,8 @@ ChangeRow(const Target *target, const Datum *parameters,
 		!update->change(&row, parameters, parameter_nulls))
 		return false;
 	RowPut(&places, values, nulls, next->tts_values, next->tts_isnull);
+	if (!FitColumns(row.type, next->tts_isnull))
+		return false;
 	ExecStoreVirtualTuple(next);
 	return true;
 }
@@ -263,19 +195,19 @@ ChangeRow(const Target *target, const Datum *parameters,
  * Writes the next version where nobody else is at the row.
  */
 static bool
-WriteVersion(Relation table, TupleTableSlot *old, TupleTableSlot *next)
+WriteVersion(const Target *target, TupleTableSlot *old, TupleTableSlot *next)
 {
 	TM_FailureData failure;
 	LockTupleMode lock_mode;
 	IndexUpdates updates;
 
-	if (table_tuple_update(table, &old->tts_tid, next,
+	if (table_tuple_update(target->table, &old->tts_tid, next,
 						   GetCurrentCommandId(true), GetActiveSnapshot(),
 						   InvalidSnapshot, false, &failure, &lock_mode,
 						   &updates) != TM_Ok)
 		return false;
 	if (updates != NO_INDEX_UPDATES)
-		AddIndexEntries(table, next, updates);
+		AddIndexEntries(target, next, updates);
 	return true;
 }
 
@@ -295,8 +227,8 @@ UpdateFound(const Target *target, IndexScanDesc scan, const Datum *parameters,
 		return DIRECT_NO_ROW;
 	if (!ChangeRow(target, parameters, parameter_nulls, old, next, values,
 				   nulls) ||
-		!RunsNoTrigger(target->table, old, next) ||
-		!WriteVersion(target->table, old, next))
+		!DirectRunsNoTrigger(target->table, old, next) ||
+		!WriteVersion(target, old, next))
 		return DIRECT_NOT_DONE;
 	values[place] = PointerGetDatum(&next->tts_tid);
 	nulls[place] = false;
@@ -331,25 +263,38 @@ UpdateByIndex(const Target *target, const Datum *parameters, const bool *nulls)
 }
 
 /*
- * The same with what a plan names, whose locks are held.
+ * The same with what the statement's plan names, whose locks are held.
  */
 static DirectResult
-UpdateByPlan(Target *target, const PlannedStmt *statement,
-			 const Datum *parameters, const bool *nulls)
+UpdateByStatement(Target *target, const Datum *parameters, const bool *nulls)
 {
-	int table = linitial_int(statement->resultRelations);
+	const PlannedStmt *statement = target->statement;
+	Oid index = DirectIndexOf(statement, target->plan->direct);
 	DirectResult result = DIRECT_NOT_DONE;
 
-	target->table =
-		table_open(rt_fetch(table, statement->rtable)->relid, NoLock);
-	target->index = index_open(target->plan->direct_index, RowExclusiveLock);
+	if (!OidIsValid(index))
+		return DIRECT_NOT_DONE;
+	target->table = table_open(
+		rt_fetch(linitial_int(statement->resultRelations), statement->rtable)
+			->relid,
+		NoLock);
+	target->index = index_open(index, RowExclusiveLock);
 	CHECK_PERMISSIONS(statement);
 	CheckCmdReplicaIdentity(target->table, CMD_UPDATE);
-	if (IsAsInstalled(target))
+	if (DirectIsAsInstalled(target->plan, target->table, target->index))
 		result = UpdateByIndex(target, parameters, nulls);
 	index_close(target->index, NoLock);
 	table_close(target->table, NoLock);
 	return result;
+}
+
+/*
+ * Says in whose place an error was raised, as SPI does.
+ */
+static void
+AddContext(void *sql)
+{
+	errcontext("SQL statement \"%s\"", (const char *) sql);
 }
 
 /*
@@ -361,6 +306,8 @@ DirectUpdateRow(KeptPlan *plan, const Datum *parameters, const bool *nulls,
 				PlanRowTaker take, void *context)
 {
 	Target target = {.plan = plan, .take = take, .context = context};
+	ErrorContextCallback error_context = {error_context_stack, AddContext,
+										  unconstify(char *, plan->sql)};
 	CachedPlan *cached;
 	DirectResult result = DIRECT_NOT_DONE;
 
@@ -370,10 +317,14 @@ DirectUpdateRow(KeptPlan *plan, const Datum *parameters, const bool *nulls,
 	cached = SPI_plan_get_cached_plan(plan->plan);
 	if (cached == NULL)
 		return DIRECT_NOT_DONE;
-	if (OidIsValid(plan->direct_index))
-		result = UpdateByPlan(&target,
-							  linitial_node(PlannedStmt, cached->stmt_list),
-							  parameters, nulls);
+	error_context_stack = &error_context;
+	/* With rules there may be more statements, others, or none. */
+	if (list_length(cached->stmt_list) == 1)
+	{
+		target.statement = linitial_node(PlannedStmt, cached->stmt_list);
+		result = UpdateByStatement(&target, parameters, nulls);
+	}
+	error_context_stack = error_context.previous;
 	ReleaseCachedPlan(cached, CurrentResourceOwner);
 	return result;
 }

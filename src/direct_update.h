@@ -6,7 +6,6 @@
 #define ACTIVITYFEED_DIRECT_UPDATE_H
 
 #include "datatype/timestamp.h"
-#include "nodes/plannodes.h"
 
 #include "plans.h"
 #include "row.h"
@@ -46,7 +45,6 @@ typedef enum DirectResult
 	DIRECT_NOT_DONE /* nothing is written, the statement has to be executed */
 } DirectResult;
 
-extern void DirectUpdateLookAt(KeptPlan *plan, const PlannedStmt *statement);
 extern DirectResult DirectUpdateRow(KeptPlan *plan, const Datum *parameters,
 									const bool *nulls, PlanRowTaker take,
 									void *context);

@@ -45,7 +45,6 @@
 #include "optimizer/planner.h"
 #include "utils/lsyscache.h"
 
-#include "direct_update.h"
 #include "planner_hook.h"
 #include "principal.h"
 
@@ -258,7 +257,6 @@ PlanStatement(Query *query, const char *query_string, int cursor_options,
 	bool is_key_check = plan == NULL && IsKeyCheck(query);
 	PlannerSettings session = outer_settings ? *outer_settings : GetSettings();
 	PlannerSettings settings = session;
-	PlannedStmt *result;
 
 	if (plan == NULL && !is_cascade && !is_key_check && outer_settings == NULL)
 		return CallPlanner(query, query_string, cursor_options, parameters);
@@ -274,11 +272,8 @@ PlanStatement(Query *query, const char *query_string, int cursor_options,
 		query = WithoutQuestions(plan, query);
 	if (is_key_check)
 		settings.unique_indexes_only = true;
-	result = PlanWithSettings(&settings, &session, query, query_string,
-							  cursor_options, parameters);
-	if (plan != NULL)
-		DirectUpdateLookAt(plan, result);
-	return result;
+	return PlanWithSettings(&settings, &session, query, query_string,
+							cursor_options, parameters);
 }
 
 static bool

@@ -26,7 +26,6 @@ typedef struct KeptPlan
 	bool by_tid;	  /* or by their ctid */
 	bool for_service; /* planned without row security */
 	const struct DirectUpdate *direct; /* the same in C, or NULL */
-	Oid direct_index; /* by which that finds its row; 0 if it may not */
 	SPIPlanPtr plan;  /* NULL until first used */
 	const char *query_string; /* the plan cache's copy of sql */
 	struct KeptPlan *next;	  /* of those in use, see planner_hook.c */

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "utils/typcache.h"
 
 #include "row.h"
@@ -99,11 +100,28 @@ static struct FoundPlaces found_of_external_activity;
 static struct FoundPlaces found_of_external_result;
 static struct FoundPlaces found_of_change;
 
-const RowShape feed_shape = {FEED_COLUMN_COUNT, feed_names, &found_of_feed};
+static const Oid feed_types[] = {TEXTOID, INT8OID, TIMESTAMPTZOID, INT8OID};
+
+static const Oid activity_types[] = {
+	INT8OID,		INT8OID,		INT8OID, INT8OID,	 TIMESTAMPTZOID,
+	TIMESTAMPTZOID, TIMESTAMPTZOID, DATEOID, InvalidOid, INT8OID,
+	INT8OID,		TIMESTAMPTZOID, TEXTOID, TEXTOID,	 TEXTOID,
+	TEXTOID,		TEXTOID,		TEXTOID, TEXTOID,	 TEXTOID,
+	TEXTOID,		JSONBOID,		JSONBOID};
+
+static const Oid history_item_types[] = {
+	INT8OID,		INT8OID,		INT8OID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID, TIMESTAMPTZOID, DATEOID, InvalidOid,
+	UUIDOID,		TEXTOID,		TEXTOID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID, INT4OID,		BOOLOID, TEXTOID};
+
+const RowShape feed_shape = {FEED_COLUMN_COUNT, feed_names, &found_of_feed,
+							 feed_types};
 const RowShape activity_shape = {ACTIVITY_COLUMN_COUNT, activity_names,
-								 &found_of_activity};
+								 &found_of_activity, activity_types};
 const RowShape history_item_shape = {
-	HISTORY_ITEM_COLUMN_COUNT, history_item_names, &found_of_history_item};
+	HISTORY_ITEM_COLUMN_COUNT, history_item_names, &found_of_history_item,
+	history_item_types};
 const RowShape external_activity_shape = {EXTERNAL_ACTIVITY_COLUMN_COUNT,
 										  external_activity_names,
 										  &found_of_external_activity};
@@ -122,6 +140,10 @@ StaticAssertDecl(lengthof(activity_names) == ACTIVITY_COLUMN_COUNT,
 				 "activity's columns and their names differ");
 StaticAssertDecl(lengthof(history_item_names) == HISTORY_ITEM_COLUMN_COUNT,
 				 "history_item's columns and their names differ");
+StaticAssertDecl(lengthof(feed_types) == FEED_COLUMN_COUNT &&
+					 lengthof(activity_types) == ACTIVITY_COLUMN_COUNT &&
+					 lengthof(history_item_types) == HISTORY_ITEM_COLUMN_COUNT,
+				 "columns and their types differ");
 StaticAssertDecl(lengthof(external_activity_names) ==
 					 EXTERNAL_ACTIVITY_COLUMN_COUNT,
 				 "external_activity's columns and their names differ");
@@ -214,6 +236,35 @@ RowPut(const RowPlaces *places, const Datum *values, const bool *nulls,
 		all_values[place] = values[i];
 		all_nulls[place] = nulls[i];
 	}
+}
+
+/*
+ * Whether a row type has all of a row's columns, with the types that they were
+ * made with and nothing that a value would have to be fitted to; and how many
+ * of them are generated.
+ */
+bool
+RowHasTypes(const RowShape *shape, TupleDesc type, int *generated_count)
+{
+	RowPlaces places;
+
+	*generated_count = 0;
+	RowLocate(shape, type, &places);
+	for (int i = 0; i < shape->count; i++)
+	{
+		Form_pg_attribute attribute;
+
+		if (places.places[i] < 0)
+			return false;
+		attribute = TupleDescAttr(type, places.places[i]);
+		*generated_count += attribute->attgenerated != '\0';
+		if (attribute->atttypmod != -1 ||
+			(OidIsValid(shape->types[i])
+				 ? attribute->atttypid != shape->types[i]
+				 : !attribute->attbyval || attribute->attlen != sizeof(Oid)))
+			return false;
+	}
+	return true;
 }
 
 /*

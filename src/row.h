@@ -156,6 +156,7 @@ typedef struct RowShape
 	int count;
 	const char *const *names;
 	struct FoundPlaces *found; /* where they were found last; or NULL */
+	const Oid *types;		   /* as made, invalid for our enums; or NULL */
 } RowShape;
 
 extern const RowShape feed_shape;
@@ -169,6 +170,8 @@ extern AttrNumber RowAttributeNumber(TupleDesc type, const char *name);
 extern Oid RowAttributeType(TupleDesc type, const char *name);
 extern void RowLocate(const RowShape *shape, TupleDesc type,
 					  RowPlaces *places);
+extern bool RowHasTypes(const RowShape *shape, TupleDesc type,
+						int *generated_count);
 extern bool RowPick(const RowPlaces *places, const Datum *all_values,
 					const bool *all_nulls, Datum *values, bool *nulls);
 extern void RowPut(const RowPlaces *places, const Datum *values,

@@ -99,6 +99,8 @@ ReplaceActivity(DirectRow *activity, const Datum *parameters,
 		expiration = Max(expiration,
 						 DatumGetTimestampTz(
 							 activity->values[ACTIVITY_HISTORY_EXPIRATION]));
+	if (TIMESTAMP_NOT_FINITE(expiration))
+		return false;
 	DirectSet(activity, ACTIVITY_LAST_MODIFIED, parameters[12]);
 	DirectSetNumber(activity, ACTIVITY_CHANGE_NUMBER, ACTIVITY_CHANGE_BUCKET,
 					DatumGetInt64(parameters[13]));

@@ -295,6 +295,8 @@ TouchItem(DirectRow *item, const Datum *parameters, const bool *nulls)
 		last_active =
 			Max(last_active,
 				DatumGetTimestampTz(item->values[HISTORY_ITEM_LAST_ACTIVE]));
+	if (!TimestampIsStorable(started) || !TimestampIsStorable(last_active))
+		return false;
 	duration = TimestampSecondsBetween(started, last_active);
 	DirectSet(item, HISTORY_ITEM_LAST_ACTIVE,
 			  TimestampTzGetDatum(last_active));
