@@ -56,13 +56,10 @@ ShutdownReceiver(DestReceiver *self)
  * Generic plans, but under Citus: it finds the worker of most statements only
  * when it knows the user.
  */
-static int
-CursorOptions(void)
+static bool
+NeedsCustomPlans(void)
 {
-	bool distributed =
-		GetConfigOption("citus.shard_count", true, false) != NULL;
-
-	return distributed ? CURSOR_OPT_CUSTOM_PLAN : CURSOR_OPT_GENERIC_PLAN;
+	return GetConfigOption("citus.shard_count", true, false) != NULL;
 }
 
 static void
@@ -71,8 +68,10 @@ PlanPrepare(KeptPlan *plan)
 	SPIPlanPtr prepared;
 	CachedPlanSource *source;
 
+	plan->is_custom = NeedsCustomPlans();
 	prepared = SPI_prepare_cursor(plan->sql, plan->nparams, plan->types,
-								  CursorOptions());
+								  plan->is_custom ? CURSOR_OPT_CUSTOM_PLAN
+												  : CURSOR_OPT_GENERIC_PLAN);
 	if (prepared == NULL)
 		elog(ERROR, "could not prepare a statement: %s",
 			 SPI_result_code_string(SPI_result));
@@ -182,11 +181,12 @@ PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 
 	MakeReady(plan);
 	MemoryContextSwitchTo(caller_context);
-	if (plan->direct != NULL)
+	if (plan->direct != NULL && !plan->is_custom)
 	{
 		DirectResult result =
 			DirectUpdateRow(plan, values, nulls, take, context);
 
+		MemoryContextSwitchTo(caller_context);
 		if (result != DIRECT_NOT_DONE)
 			return result == DIRECT_DONE ? 1 : 0;
 	}

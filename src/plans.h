@@ -25,10 +25,11 @@ typedef struct KeptPlan
 	bool by_key;	  /* rows are named by their primary key */
 	bool by_tid;	  /* or by their ctid */
 	bool for_service; /* planned without row security */
-	const struct DirectUpdate *direct; /* the same in C, or NULL */
-	SPIPlanPtr plan;  /* NULL until first used */
-	const char *query_string; /* the plan cache's copy of sql */
-	struct KeptPlan *next;	  /* of those in use, see planner_hook.c */
+	const struct DirectUpdate *direct; /* the same in C, see direct_update.c */
+	bool is_custom;					   /* planned for each execution */
+	SPIPlanPtr plan;				   /* NULL until first used */
+	const char *query_string;		   /* the plan cache's copy of sql */
+	struct KeptPlan *next; /* of those in use, see planner_hook.c */
 } KeptPlan;
 
 /*
