@@ -12,9 +12,9 @@
  * This is a short cut, and nothing else.  It is taken only where the statement
  * would do exactly that (see direct_check.c), under a plan that the plan cache
  * keeps valid as for an execution, with permissions checked by the executor's
- * own function.  If there is anything else, or if anybody else is at the row,
- * the statement is executed: waiting, looking again and raising errors are the
- * executor's.
+ * own function.  If there is anything else, or if another transaction has
+ * changed the row meanwhile, the statement is executed: looking again and
+ * raising errors are the executor's.
  */
 #include "postgres.h"
 
@@ -192,7 +192,8 @@ ChangeRow(const Target *target, const Datum *parameters,
 }
 
 /*
- * Writes the next version where nobody else is at the row.
+ * Writes the next version, unless another transaction has: to look again is
+ * for the statement.  Waits for whoever is at the row, as that would.
  */
 static bool
 WriteVersion(const Target *target, TupleTableSlot *old, TupleTableSlot *next)
@@ -203,7 +204,7 @@ WriteVersion(const Target *target, TupleTableSlot *old, TupleTableSlot *next)
 
 	if (table_tuple_update(target->table, &old->tts_tid, next,
 						   GetCurrentCommandId(true), GetActiveSnapshot(),
-						   InvalidSnapshot, false, &failure, &lock_mode,
+						   InvalidSnapshot, true, &failure, &lock_mode,
 						   &updates) != TM_Ok)
 		return false;
 	if (updates != NO_INDEX_UPDATES)

@@ -226,18 +226,6 @@ FillColumns(const Chunk *chunk, ChunkColumns *columns)
 	}
 }
 
-static Datum
-ArrayOf(Datum *elements, bool *nulls, int count, Oid type, int length,
-		bool by_value, char alignment)
-{
-	int dimension = count;
-	int lower_bound = 1;
-
-	return PointerGetDatum(construct_md_array(elements, nulls, 1, &dimension,
-											  &lower_bound, type, length,
-											  by_value, alignment));
-}
-
 /*
  * Takes the id of the next good element: rows are returned in the order in
  * which they were inserted.
@@ -264,15 +252,12 @@ StoreChunk(const ExternalItem *item, Chunk *chunk, TimestampTz now)
 	FillColumns(chunk, columns);
 	values[0] = item->connection_id;
 	values[1] = item->item_id;
-	values[2] = ArrayOf(columns->types, NULL, chunk->good, INT2OID,
-						sizeof(int16), true, TYPALIGN_SHORT);
-	values[3] = ArrayOf(columns->starts, NULL, chunk->good, TIMESTAMPTZOID,
-						sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	values[4] =
-		ArrayOf(columns->performer_types, columns->performer_nulls,
-				chunk->good, INT2OID, sizeof(int16), true, TYPALIGN_SHORT);
-	values[5] = ArrayOf(columns->performer_ids, columns->performer_nulls,
-						chunk->good, TEXTOID, -1, false, TYPALIGN_INT);
+	values[2] = PlanArray(columns->types, NULL, chunk->good, INT2OID);
+	values[3] = PlanArray(columns->starts, NULL, chunk->good, TIMESTAMPTZOID);
+	values[4] = PlanArray(columns->performer_types, columns->performer_nulls,
+						  chunk->good, INT2OID);
+	values[5] = PlanArray(columns->performer_ids, columns->performer_nulls,
+						  chunk->good, TEXTOID);
 	values[6] = TimestampTzGetDatum(now);
 	if (PlanWrite(&insert_chunk, values, NULL, TakeId, chunk) != chunk->good)
 		PlanRaiseSuppressed("external_activity");

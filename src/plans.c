@@ -9,7 +9,9 @@
 
 #include "executor/tuptable.h"
 #include "tcop/dest.h"
+#include "utils/array.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/plancache.h"
 
 #include "direct_update.h"
@@ -222,6 +224,23 @@ PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls, PlanRowTaker take,
 		  void *context)
 {
 	return PlanExecute(plan, values, nulls, false, take, context);
+}
+
+/*
+ * An array as a parameter; nulls may be NULL when no element is null.
+ */
+Datum
+PlanArray(Datum *elements, bool *nulls, int count, Oid type)
+{
+	int lower_bound = 1;
+	int16 length;
+	bool by_value;
+	char align;
+
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	return PointerGetDatum(construct_md_array(elements, nulls, 1, &count,
+											  &lower_bound, type, length,
+											  by_value, align));
 }
 
 /*

@@ -13,7 +13,7 @@
 
 #include "activityfeed.h"
 
-#define MAX_PLAN_PARAMETERS 16
+#define MAX_PLAN_PARAMETERS 17
 
 struct DirectUpdate;
 
@@ -42,6 +42,7 @@ extern uint64 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls,
 					   PlanRowTaker take, void *context);
 extern uint64 PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls,
 						PlanRowTaker take, void *context);
+extern Datum PlanArray(Datum *elements, bool *nulls, int count, Oid type);
 extern void PlanRaiseSuppressed(const char *table) NEVER_RETURNS;
 
 #endif /* ACTIVITYFEED_PLANS_H */

@@ -33,13 +33,14 @@
 /*
  * What an upsert sets: $1 user_id, $2 id, $3 app_id, $4 to $12 the client's
  * members in the order of the table, $13 time, $14 change number, $15
- * expiration without history.
+ * expiration without history; of an activity that is new also $16 the number
+ * of its newest session and $17 their latest expiration.
  */
 #define UPSERT_TYPES \
 	{TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, \
 	TEXTOID, TEXTOID, JSONBOID, JSONBOID, TIMESTAMPTZOID, INT8OID, \
-	TIMESTAMPTZOID}
-#define UPSERT_PARAMETERS		15
+	TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
+#define UPSERT_PARAMETERS		17
 
 #define SET_CLIENT_MEMBERS \
 	"activity_source_host = $5, activation_url = $6, app_display_name = $7, " \
@@ -152,9 +153,11 @@ static KeptPlan insert_activity = {
 	"app_display_name, content_url, fallback_url, user_timezone, "
 	"visual_elements, content_info, status, created_date_time, "
 	"last_modified_date_time, expiration_date_time, change_number, "
-	"created_change_number) "
+	"created_change_number, history_change_number, "
+	"history_expiration_date_time) "
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-	"'updated'::activityfeed.status, $13, $13, $15, $14, $14) "
+	"'updated'::activityfeed.status, $13, $13, GREATEST($15, $17), $14, $14, "
+	"$16, $17) "
 	"ON CONFLICT (user_id, id) DO NOTHING "
 	"RETURNING " ACTIVITY_COLUMNS,
 	.nparams = UPSERT_PARAMETERS,
@@ -273,19 +276,39 @@ DeleteHistory(Datum user_id, int64 activity_id)
 }
 
 /*
+ * What the store says of an activity; of its sessions as if they were all new.
+ */
+static void
+SetStamp(Datum *values, bool *nulls, ChangeStamp stamp,
+		 const ActivityDocument *activity)
+{
+	int sessions = activity->history_item_count;
+
+	values[12] = TimestampTzGetDatum(stamp.time);
+	values[13] = Int64GetDatum(stamp.number);
+	values[14] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
+	nulls[15] = nulls[16] = sessions == 0;
+	values[15] = Int64GetDatum(stamp.number + sessions);
+	values[16] = TimestampTzGetDatum(
+		StoreLatestExpiration(activity, ChangeNext(stamp)));
+}
+
+/*
  * Writes the activity's own row.  One that was there though it counts as
  * absent loses the history that it may still have.
  */
 static StoreOutcome
-WriteActivity(Datum *values, bool *nulls, ChangeStamp stamp, PlanRowTaker take,
-			  void *context)
+WriteActivity(Datum *values, bool *nulls, PlanRowTaker take, void *context,
+			  bool *is_new)
 {
-	values[12] = TimestampTzGetDatum(stamp.time);
-	values[13] = Int64GetDatum(stamp.number);
-	values[14] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
-	if (PlanWrite(&replace_activity, values, nulls, take, context) > 0 ||
-		PlanWrite(&insert_activity, values, nulls, take, context) > 0)
+	*is_new = false;
+	if (PlanWrite(&replace_activity, values, nulls, take, context) > 0)
 		return STORE_DONE;
+	if (PlanWrite(&insert_activity, values, nulls, take, context) > 0)
+	{
+		*is_new = true;
+		return STORE_DONE;
+	}
 	if (PlanWrite(&revive_activity, values, nulls, take, context) > 0)
 	{
 		DeleteHistory(values[0], DatumGetInt64(values[1]));
@@ -308,6 +331,7 @@ StoreUpsertActivity(const Principal *principal,
 	text *app_id = (text *) DatumGetPointer(principal->app_id);
 	Datum values[UPSERT_PARAMETERS];
 	bool nulls[UPSERT_PARAMETERS];
+	bool is_new;
 	int64 id;
 	ChangeStamp stamp;
 	StoreOutcome outcome;
@@ -318,11 +342,12 @@ StoreUpsertActivity(const Principal *principal,
 	SetParameters(values, nulls, principal, id, activity);
 	(void) ChangeTake(principal->user_id, 1 + activity->history_item_count,
 					  true, &stamp);
-	outcome = WriteActivity(values, nulls, stamp, take, context);
-	if (outcome != STORE_DONE || activity->history_item_count == 0)
-		return outcome;
-	return StoreInsertHistory(principal, id, activity, ChangeNext(stamp), take,
-							  context);
+	SetStamp(values, nulls, stamp, activity);
+	outcome = WriteActivity(values, nulls, take, context, &is_new);
+	if (outcome == STORE_DONE && activity->history_item_count > 0)
+		StoreInsertHistory(principal, id, activity, ChangeNext(stamp), is_new,
+						   take, context);
+	return outcome;
 }
 
 static void

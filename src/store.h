@@ -51,12 +51,19 @@ extern void StoreRederiveHistory(Datum user_id, int64 activity_id,
 								 TimestampTz expiration, PlanRowTaker take,
 								 void *context);
 
-/* Between store.c and store_history.c */
+/* Between store.c, store_history.c and store_deep.c */
 extern bool StoreActivityExists(const Principal *principal, int64 id);
-extern StoreOutcome StoreInsertHistory(const Principal *principal,
-									   int64 activity_id,
-									   const ActivityDocument *activity,
-									   ChangeStamp stamp, PlanRowTaker take,
-									   void *context);
+extern bool StoreAddItem(const HistoryItemKey *key,
+						 const HistoryItemDocument *item, ChangeStamp stamp,
+						 bool it_is_there, TimestampTz *expiration);
+extern void StoreNoteHistory(Datum user_id, int64 activity_id, int64 newest,
+							 TimestampTz latest, PlanRowTaker take,
+							 void *context);
+extern TimestampTz StoreLatestExpiration(const ActivityDocument *activity,
+										 ChangeStamp stamp);
+extern void StoreInsertHistory(const Principal *principal, int64 activity_id,
+							   const ActivityDocument *activity,
+							   ChangeStamp stamp, bool is_noted,
+							   PlanRowTaker take, void *context);
 
 #endif /* ACTIVITYFEED_STORE_H */

@@ -159,7 +159,7 @@ static KeptPlan insert_item = {
 	"active_duration_seconds, active_duration_given, user_timezone, status, "
 	"created_date_time, last_modified_date_time, change_number, "
 	"expiration_date_time) "
-	"SELECT $1, $2, COALESCE($3, pg_catalog.gen_random_uuid()), $4, $5, $6, "
+	"SELECT $1, $2, $3, $4, $5, $6, "
 	"$7, $8, $9, " ITEM_STATUS ", $10, $10, $11, COALESCE($12, $13) "
 	"FROM activityfeed.activity AS a WHERE " PARENT_IS_LIVE " "
 	"ON CONFLICT (user_id, activity_id, id) DO NOTHING "
@@ -214,19 +214,41 @@ static KeptPlan note_newest = {
 	"GREATEST(a.history_expiration_date_time, $4), " \
 	"expiration_date_time = GREATEST(a.expiration_date_time, $4)" OF_ACTIVITY
 
-static KeptPlan note_history = {
-	.sql = NOTE_HISTORY " RETURNING a.history_expiration_date_time",
-	.nparams = 4,
-	.types = {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID},
-	.by_key = true
-};
+/* clang-format on */
 
-/* The same for a caller that wants the activity. */
-static KeptPlan note_history_of_new = {
+static bool
+NoteHistoryOf(DirectRow *activity, const Datum *parameters, const bool *nulls)
+{
+	TimestampTz latest = DatumGetTimestampTz(parameters[3]);
+	TimestampTz expiration = Max(
+		latest, DatumGetTimestampTz(activity->values[ACTIVITY_EXPIRATION]));
+
+	if (!activity->nulls[ACTIVITY_HISTORY_EXPIRATION])
+		latest =
+			Max(latest, DatumGetTimestampTz(
+							activity->values[ACTIVITY_HISTORY_EXPIRATION]));
+	if (TIMESTAMP_NOT_FINITE(expiration))
+		return false;
+	DirectSet(activity, ACTIVITY_HISTORY_EXPIRATION,
+			  TimestampTzGetDatum(latest));
+	DirectSetExpiration(activity, ACTIVITY_EXPIRATION, ACTIVITY_EXPIRATION_DAY,
+						expiration);
+	return NoteNewest(activity, parameters, nulls);
+}
+
+static const DirectUpdate note_history_directly = {.shape = &activity_shape,
+												   .key_length = 2,
+												   .generated_count = 3,
+												   .change = NoteHistoryOf};
+
+/* clang-format off */
+
+static KeptPlan note_history = {
 	.sql = NOTE_HISTORY " RETURNING " ACTIVITY_COLUMNS,
 	.nparams = 4,
 	.types = {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID},
-	.by_key = true
+	.by_key = true,
+	.direct = &note_history_directly
 };
 
 /* $1 user_id, $2 activity id */
@@ -398,6 +420,13 @@ TakeTime(void *context, Datum *values, bool *nulls)
 	*(TimestampTz *) context = DatumGetTimestampTz(values[0]);
 }
 
+static void
+TakeHistoryExpiration(void *context, Datum *values, bool *nulls)
+{
+	*(TimestampTz *) context =
+		DatumGetTimestampTz(values[ACTIVITY_HISTORY_EXPIRATION]);
+}
+
 /*
  * The ways to write an item, the likely one first; the others are for what it
  * leaves alone.  An item that names its expiration may lower it, so its
@@ -406,8 +435,6 @@ TakeTime(void *context, Datum *values, bool *nulls)
 static KeptPlan *const heartbeat_plans[] = {&replace_live_item, &insert_item,
 											&replace_item, NULL};
 static KeptPlan *const expiring_plans[] = {&replace_item, &insert_item, NULL};
-static KeptPlan *const deep_insert_plans[] = {&insert_item, &replace_item,
-											  NULL};
 
 static bool
 TryPlans(KeptPlan *const *plans, Datum *values, const bool *nulls,
@@ -422,7 +449,7 @@ TryPlans(KeptPlan *const *plans, Datum *values, const bool *nulls,
 }
 
 /*
- * Writes one history item.  A NULL id means a new one at random.
+ * Writes one history item.
  */
 static StoreOutcome
 WriteItem(const Principal *principal, int64 activity_id, const pg_uuid_t *id,
@@ -435,7 +462,6 @@ WriteItem(const Principal *principal, int64 activity_id, const pg_uuid_t *id,
 	values[0] = principal->user_id;
 	values[1] = Int64GetDatum(activity_id);
 	values[2] = UUIDPGetDatum(id);
-	nulls[2] = id == NULL;
 	values[3] = principal->app_id;
 	values[4] = TimestampTzGetDatum(item->started.value);
 	values[5] = TimestampTzGetDatum(item->last_active.value);
@@ -509,7 +535,8 @@ NoteHistory(const HistoryItemKey *key, int64 change_number,
 		(void) PlanWrite(&note_newest, values, NULL, NULL, NULL);
 		return;
 	}
-	(void) PlanWrite(&note_history, values, NULL, TakeTime, &latest);
+	(void) PlanWrite(&note_history, values, NULL, TakeHistoryExpiration,
+					 &latest);
 	if (may_be_lowered && latest > item->expiration)
 		StoreRederiveHistory(key->principal.user_id, key->activity_id,
 							 LATEST_TIME, NULL, NULL);
@@ -539,41 +566,38 @@ StoreUpsertHistoryItem(const HistoryItemKey *key,
 }
 
 /*
- * Writes the sessions that came with an activity.  stamp is the first one's.
+ * Writes a session of an activity that has just been written, and says when it
+ * expires.  Returns whether it is new.  it_is_there tells that it is not.
+ */
+bool
+StoreAddItem(const HistoryItemKey *key, const HistoryItemDocument *item,
+			 ChangeStamp stamp, bool it_is_there, TimestampTz *expiration)
+{
+	static KeptPlan *const plans[] = {&insert_item, &replace_item, NULL};
+	WrittenItem written = {.take = NULL};
+
+	if (WriteItem(&key->principal, key->activity_id, &key->id, item, stamp,
+				  it_is_there ? plans + 1 : plans, &written) != STORE_DONE)
+		PlanRaiseSuppressed("history_item");
+	*expiration = written.expiration;
+	return !written.replaced;
+}
+
+/*
+ * Tells an activity of a newest item and of the latest expiration of some.
  * The activity's row, as it is then, goes to "take".
  */
-StoreOutcome
-StoreInsertHistory(const Principal *principal, int64 activity_id,
-				   const ActivityDocument *activity, ChangeStamp stamp,
-				   PlanRowTaker take, void *context)
+void
+StoreNoteHistory(Datum user_id, int64 activity_id, int64 newest,
+				 TimestampTz latest, PlanRowTaker take, void *context)
 {
 	Datum values[4];
-	TimestampTz latest = EARLIEST_TIME;
-	int64 newest = stamp.number;
-	bool may_be_lowered = false;
 
-	for (int i = 0; i < activity->history_item_count; i++)
-	{
-		const HistoryItemDocument *item = &activity->history_items[i];
-		WrittenItem written = {.take = NULL};
-
-		if (WriteItem(principal, activity_id, item->has_id ? &item->id : NULL,
-					  item, stamp, deep_insert_plans, &written) != STORE_DONE)
-			PlanRaiseSuppressed("history_item");
-		latest = Max(latest, written.expiration);
-		may_be_lowered |= written.replaced && item->expiration.given;
-		newest = stamp.number;
-		stamp = ChangeNext(stamp);
-	}
-	values[0] = principal->user_id;
+	values[0] = user_id;
 	values[1] = Int64GetDatum(activity_id);
 	values[2] = Int64GetDatum(newest);
 	values[3] = TimestampTzGetDatum(latest);
-	(void) PlanWrite(&note_history_of_new, values, NULL, take, context);
-	if (may_be_lowered)
-		StoreRederiveHistory(principal->user_id, activity_id, LATEST_TIME,
-							 take, context);
-	return STORE_DONE;
+	(void) PlanWrite(&note_history, values, NULL, take, context);
 }
 
 static void
