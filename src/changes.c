@@ -154,7 +154,9 @@ typedef struct ChangeRange
 typedef struct ChangeSort
 {
 	Tuplesortstate *sort;
-	TupleTableSlot *slot;
+	TupleTableSlot *slot;	  /* what comes out of the sort */
+	TupleTableSlot *row_slot; /* what goes in */
+	RowPlaces places;
 	TupleDesc expected;
 	TimestampTz now; /* one reading of the clock for all rows */
 	Datum deleted;	 /* of enum status */
@@ -198,12 +200,14 @@ CheckCursor(int64 since, const FeedState *feed)
 static void
 PutChange(ChangeSort *changes, const Datum *values, const bool *nulls)
 {
-	HeapTuple tuple = RowForm(&change_shape, changes->expected, values, nulls);
+	TupleTableSlot *slot = changes->row_slot;
 
-	ExecForceStoreHeapTuple(tuple, changes->slot, false);
-	tuplesort_puttupleslot(changes->sort, changes->slot);
-	ExecClearTuple(changes->slot);
-	heap_freetuple(tuple);
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, changes->expected->natts * sizeof(bool));
+	RowPut(&changes->places, values, nulls, slot->tts_values,
+		   slot->tts_isnull);
+	ExecStoreVirtualTuple(slot);
+	tuplesort_puttupleslot(changes->sort, slot);
 	changes->count++;
 }
 
@@ -396,6 +400,8 @@ BeginSort(TupleDesc expected, AttrNumber number)
 		tuplesort_begin_heap(expected, 1, &number, &less, &collation,
 							 &nulls_first, work_mem, NULL, TUPLESORT_NONE);
 	changes.slot = MakeSingleTupleTableSlot(expected, &TTSOpsMinimalTuple);
+	changes.row_slot = MakeSingleTupleTableSlot(expected, &TTSOpsVirtual);
+	RowLocate(&change_shape, expected, &changes.places);
 	changes.deleted = DirectFunctionCall2(enum_in, CStringGetDatum("deleted"),
 										  ObjectIdGetDatum(status));
 	return changes;
@@ -427,6 +433,7 @@ ChangesRead(const Principal *principal, int64 since, int top,
 	if (last < feed.oldest)
 		PutFeed(&feed, expected, store);
 	ExecDropSingleTupleTableSlot(changes.slot);
+	ExecDropSingleTupleTableSlot(changes.row_slot);
 	tuplesort_end(changes.sort);
 	if (last != since || last < feed.oldest)
 		FlushCommit(feed.writer);

@@ -176,13 +176,16 @@ TimestampParse(const char *text, size_t length, TimestampTz *result)
  * room for both.
  */
 static void
-AppendNumber(StringInfo out, int number, int digits, char next)
+AppendNumber(StringInfo out, unsigned number, int digits, char next)
 {
-	char *end = pg_ultostr_zeropad(out->data + out->len, number, digits);
+	char *start = out->data + out->len;
 
-	*end++ = next;
-	*end = '\0';
-	out->len = (int) (end - out->data);
+	/* pg_ultostr_zeropad was a twentieth of the time that a page takes */
+	for (int i = digits - 1; i >= 0; i--, number /= 10)
+		start[i] = '0' + number % 10;
+	start[digits] = next;
+	start[digits + 1] = '\0';
+	out->len += digits + 1;
 }
 
 /*
