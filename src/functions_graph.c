@@ -20,8 +20,8 @@ EXPORTS_END
 
 static const char *const response_names[] = {"status", "location", "body"};
 
-static const RowShape response_shape = {lengthof(response_names),
-										response_names, NULL};
+static const RowShape response_shape = {.count = lengthof(response_names),
+										.names = response_names};
 
 static GraphRequest
 RequestArguments(FunctionCallInfo fcinfo)

@@ -122,14 +122,16 @@ const RowShape activity_shape = {ACTIVITY_COLUMN_COUNT, activity_names,
 const RowShape history_item_shape = {
 	HISTORY_ITEM_COLUMN_COUNT, history_item_names, &found_of_history_item,
 	history_item_types};
-const RowShape external_activity_shape = {EXTERNAL_ACTIVITY_COLUMN_COUNT,
-										  external_activity_names,
-										  &found_of_external_activity};
-const RowShape external_result_shape = {EXTERNAL_RESULT_COLUMN_COUNT,
-										external_result_names,
-										&found_of_external_result};
-const RowShape change_shape = {CHANGE_COLUMN_COUNT, change_names,
-							   &found_of_change};
+const RowShape external_activity_shape = {
+	.count = EXTERNAL_ACTIVITY_COLUMN_COUNT,
+	.names = external_activity_names,
+	.found = &found_of_external_activity};
+const RowShape external_result_shape = {.count = EXTERNAL_RESULT_COLUMN_COUNT,
+										.names = external_result_names,
+										.found = &found_of_external_result};
+const RowShape change_shape = {.count = CHANGE_COLUMN_COUNT,
+							   .names = change_names,
+							   .found = &found_of_change};
 
 StaticAssertDecl(ACTIVITY_COLUMN_COUNT <= MAX_ROW_COLUMNS &&
 					 HISTORY_ITEM_COLUMN_COUNT <= MAX_ROW_COLUMNS,

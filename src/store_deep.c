@@ -195,7 +195,7 @@ StoreInsertHistory(const Principal *principal, int64 activity_id,
 				   const ActivityDocument *activity, ChangeStamp stamp,
 				   bool is_noted, PlanRowTaker take, void *context)
 {
-	HistoryItemKey key = {*principal, activity_id};
+	HistoryItemKey key = {.principal = *principal, .activity_id = activity_id};
 	int count = activity->history_item_count;
 	bool is_many = count >= MANY_ITEMS;
 	bool *inserted = palloc0(count * sizeof(bool));
