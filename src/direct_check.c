@@ -103,6 +103,18 @@ HasOwnColumns(const DirectUpdate *update, Relation table)
 }
 
 /*
+ * Whether an update runs triggers of its own, even one that finds no row.
+ */
+static bool
+HasStatementTriggers(Relation table)
+{
+	const TriggerDesc *triggers = table->trigdesc;
+
+	return triggers != NULL && (triggers->trig_update_before_statement ||
+								triggers->trig_update_after_statement);
+}
+
+/*
  * Whether nothing but the extension's own has to be looked after.
  */
 bool
@@ -111,7 +123,8 @@ DirectIsAsInstalled(const KeptPlan *plan, Relation table, Relation index)
 	const TupleConstr *constraints = RelationGetDescr(table)->constr;
 
 	return IsOwnKey(plan, index) && !table->rd_rel->relispartition &&
-		   constraints != NULL && constraints->num_check == 0 &&
+		   !HasStatementTriggers(table) && constraints != NULL &&
+		   constraints->num_check == 0 &&
 		   constraints->num_defval == plan->direct->generated_count &&
 		   HasOwnColumns(plan->direct, table);
 }

@@ -13,6 +13,12 @@ BEGIN
 	RETURN NEW;
 END $$;
 
+CREATE FUNCTION note_statement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO noted VALUES (0);
+	RETURN NULL;
+END $$;
+
 CREATE FUNCTION session_id(n int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
 	SELECT lpad(n::text, 32, '0')::uuid
 $$;
