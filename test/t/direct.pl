@@ -132,12 +132,13 @@ is($node->safe_psql('direct', q{SELECT count(*), max(n) = (SELECT change_number 
 	'2|t', 'a trigger that is made in the middle of a session runs');
 $node->safe_psql('direct', 'DROP TRIGGER t ON activityfeed.history_item');
 
-# A statement has its triggers even if it finds no row.
+# A statement has its triggers even if it finds no row; the INSERT .. ON CONFLICT
+# DO UPDATE after it has them, too.
 is($node->safe_psql('direct', q{
 	CREATE TRIGGER t AFTER UPDATE ON activityfeed.feed EXECUTE FUNCTION note_statement();
 	TRUNCATE noted;
 	SELECT activityfeed.upsert_activity('somebody new', 'app', document('a')) \\g /dev/null
-	SELECT count(*) FROM noted}), '1', 'a trigger of a statement that finds no row runs');
+	SELECT count(*) FROM noted}), '2', 'a trigger of a statement that finds no row runs');
 $node->safe_psql('direct', 'DROP TRIGGER t ON activityfeed.feed');
 
 #
