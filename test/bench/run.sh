@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The benchmark: see README.md beside it.
 #
-#   test/bench/run.sh                     every scenario, about 40 minutes
+#   test/bench/run.sh                     every scenario, about 70 minutes
 #   test/bench/run.sh heartbeat recent    the named ones
 #   --rounds N     so many alternating rounds, 7 unless given
 #   --quick        short rounds, 3 of them, on less data: does it work?
