@@ -391,7 +391,6 @@ static ChangeSort
 BeginSort(TupleDesc expected, AttrNumber number)
 {
 	ChangeSort changes = {.expected = expected, .now = GetCurrentTimestamp()};
-	Oid status = RowAttributeType(expected, "status");
 	Oid less = Int8LessOperator;
 	Oid collation = InvalidOid;
 	bool nulls_first = false;
@@ -402,8 +401,7 @@ BeginSort(TupleDesc expected, AttrNumber number)
 	changes.slot = MakeSingleTupleTableSlot(expected, &TTSOpsMinimalTuple);
 	changes.row_slot = MakeSingleTupleTableSlot(expected, &TTSOpsVirtual);
 	RowLocate(&change_shape, expected, &changes.places);
-	changes.deleted = DirectFunctionCall2(enum_in, CStringGetDatum("deleted"),
-										  ObjectIdGetDatum(status));
+	changes.deleted = RowLabel(expected, "status", "deleted");
 	return changes;
 }
 

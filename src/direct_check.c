@@ -93,11 +93,12 @@ IsOwnKey(const KeptPlan *plan, Relation index)
  * stored as it is, and as many are generated as we calculate.
  */
 static bool
-HasOwnColumns(const DirectUpdate *update, Relation table)
+HasOwnColumns(const DirectUpdate *update, Relation table,
+			  const RowPlaces *places)
 {
 	int generated_count;
 
-	return RowHasTypes(update->shape, RelationGetDescr(table),
+	return RowHasTypes(update->shape, RelationGetDescr(table), places,
 					   &generated_count) &&
 		   generated_count == update->generated_count;
 }
@@ -115,10 +116,12 @@ HasStatementTriggers(Relation table)
 }
 
 /*
- * Whether nothing but the extension's own has to be looked after.
+ * Whether nothing but the extension's own has to be looked after.  places is
+ * where the table has its columns.
  */
 bool
-DirectIsAsInstalled(const KeptPlan *plan, Relation table, Relation index)
+DirectIsAsInstalled(const KeptPlan *plan, Relation table, Relation index,
+					const RowPlaces *places)
 {
 	const TupleConstr *constraints = RelationGetDescr(table)->constr;
 
@@ -126,7 +129,7 @@ DirectIsAsInstalled(const KeptPlan *plan, Relation table, Relation index)
 		   !HasStatementTriggers(table) && constraints != NULL &&
 		   constraints->num_check == 0 &&
 		   constraints->num_defval == plan->direct->generated_count &&
-		   HasOwnColumns(plan->direct, table);
+		   HasOwnColumns(plan->direct, table, places);
 }
 
 /*

@@ -14,7 +14,7 @@
 extern Oid DirectIndexOf(const PlannedStmt *statement,
 						 const DirectUpdate *direct);
 extern bool DirectIsAsInstalled(const KeptPlan *plan, Relation table,
-								Relation index);
+								Relation index, const RowPlaces *places);
 extern bool DirectRunsNoTrigger(Relation table, TupleTableSlot *old,
 								TupleTableSlot *next);
 

@@ -23,6 +23,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "parser/parsetree.h"
@@ -82,7 +83,8 @@ typedef struct Target
 	const KeptPlan *plan;
 	const PlannedStmt *statement;
 	Relation table;
-	Relation index; /* by which the row is found */
+	Relation index;	  /* by which the row is found */
+	RowPlaces places; /* of the columns in the table */
 	PlanRowTaker take;
 	void *context;
 } Target;
@@ -176,15 +178,13 @@ ChangeRow(const Target *target, const Datum *parameters,
 	DirectRow row = {update->shape, RelationGetDescr(target->table), values,
 					 nulls};
 	int natts = row.type->natts;
-	RowPlaces places;
 
 	memcpy(next->tts_values, old->tts_values, natts * sizeof(Datum));
 	memcpy(next->tts_isnull, old->tts_isnull, natts * sizeof(bool));
-	RowLocate(row.shape, row.type, &places);
-	if (!RowPick(&places, old->tts_values, old->tts_isnull, values, nulls) ||
-		!update->change(&row, parameters, parameter_nulls))
+	RowPick(&target->places, old->tts_values, old->tts_isnull, values, nulls);
+	if (!update->change(&row, parameters, parameter_nulls))
 		return false;
-	RowPut(&places, values, nulls, next->tts_values, next->tts_isnull);
+	RowPut(&target->places, values, nulls, next->tts_values, next->tts_isnull);
 	if (!FitColumns(row.type, next->tts_isnull))
 		return false;
 	ExecStoreVirtualTuple(next);
@@ -282,7 +282,10 @@ UpdateByStatement(Target *target, const Datum *parameters, const bool *nulls)
 	target->index = index_open(index, RowExclusiveLock);
 	CHECK_PERMISSIONS(statement);
 	CheckCmdReplicaIdentity(target->table, CMD_UPDATE);
-	if (DirectIsAsInstalled(target->plan, target->table, target->index))
+	RowLocate(target->plan->direct->shape, RelationGetDescr(target->table),
+			  &target->places);
+	if (DirectIsAsInstalled(target->plan, target->table, target->index,
+							&target->places))
 		result = UpdateByIndex(target, parameters, nulls);
 	index_close(target->index, NoLock);
 	table_close(target->table, NoLock);
@@ -336,10 +339,29 @@ DirectUpdateRow(KeptPlan *plan, const Datum *parameters, const bool *nulls,
 Datum
 DirectLabel(const DirectRow *row, int column, const char *label)
 {
-	Oid type = RowAttributeType(row->type, row->shape->names[column]);
+	return RowLabel(row->type, row->shape->names[column], label);
+}
 
-	return DirectFunctionCall2(enum_in, CStringGetDatum(label),
-							   ObjectIdGetDatum(type));
+/*
+ * Whether a column of text COLLATE "C" that is not null is equal to a value.
+ */
+bool
+DirectIsText(const DirectRow *row, int column, Datum value)
+{
+	return DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID,
+												row->values[column], value));
+}
+
+/*
+ * GREATEST of a column of bigint or timestamptz, which may be null, and a
+ * value.
+ */
+int64
+DirectGreatest(const DirectRow *row, int column, int64 value)
+{
+	if (row->nulls[column])
+		return value;
+	return Max(value, DatumGetInt64(row->values[column]));
 }
 
 void

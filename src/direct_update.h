@@ -49,6 +49,8 @@ extern DirectResult DirectUpdateRow(KeptPlan *plan, const Datum *parameters,
 									const bool *nulls, PlanRowTaker take,
 									void *context);
 extern Datum DirectLabel(const DirectRow *row, int column, const char *label);
+extern bool DirectIsText(const DirectRow *row, int column, Datum value);
+extern int64 DirectGreatest(const DirectRow *row, int column, int64 value);
 extern void DirectSet(DirectRow *row, int column, Datum value);
 extern void DirectSetNumber(DirectRow *row, int column, int bucket_column,
 							int64 number);

@@ -9,7 +9,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/timestamp.h"
 
 #include "activityfeed.h"
@@ -193,9 +192,7 @@ IdsOf(const ActivityList *list)
 
 	for (int i = 0; i < list->page.count; i++)
 		ids[i] = Int64GetDatum(list->entries[i].id);
-	return PointerGetDatum(construct_array(ids, list->page.count, INT8OID,
-										   sizeof(int64), FLOAT8PASSBYVAL,
-										   TYPALIGN_DOUBLE));
+	return PlanArray(ids, NULL, list->page.count, INT8OID);
 }
 
 /*

@@ -188,7 +188,6 @@ PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 		DirectResult result =
 			DirectUpdateRow(plan, values, nulls, take, context);
 
-		MemoryContextSwitchTo(caller_context);
 		if (result != DIRECT_NOT_DONE)
 			return result == DIRECT_DONE ? 1 : 0;
 	}

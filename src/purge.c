@@ -24,7 +24,6 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "storage/itemptr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -283,12 +282,10 @@ SetActivities(Datum *values, const ExpiredRow *rows, int count)
 
 	for (int i = 0; i < count; i++)
 		elements[i] = PointerGetDatum(rows[i].user_id);
-	values[0] = PointerGetDatum(
-		construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+	values[0] = PlanArray(elements, NULL, count, TEXTOID);
 	for (int i = 0; i < count; i++)
 		elements[i] = Int64GetDatum(rows[i].activity_id);
-	values[1] = PointerGetDatum(construct_array(
-		elements, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[1] = PlanArray(elements, NULL, count, INT8OID);
 	pfree(elements);
 }
 
@@ -314,9 +311,7 @@ DeleteChunk(KeptPlan *plan, const Purge *purge, const ExpiredRow *rows,
 
 	for (int i = 0; i < count; i++)
 		elements[i] = PointerGetDatum(&rows[i].tid);
-	values[0] = PointerGetDatum(construct_array(elements, count, TIDOID,
-												sizeof(ItemPointerData), false,
-												TYPALIGN_SHORT));
+	values[0] = PlanArray(elements, NULL, count, TIDOID);
 	values[1] = TimestampTzGetDatum(purge->now);
 	(void) PlanWrite(plan, values, NULL, TakeDeleted, gone);
 	pfree(DatumGetPointer(values[0]));
@@ -396,12 +391,10 @@ FindStale(const ExpiredRow *sums, int count, StaleActivities *stale)
 	SetActivities(values, sums, count);
 	for (int i = 0; i < count; i++)
 		elements[i] = Int64GetDatum(sums[i].change_number);
-	values[2] = PointerGetDatum(construct_array(
-		elements, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[2] = PlanArray(elements, NULL, count, INT8OID);
 	for (int i = 0; i < count; i++)
 		elements[i] = TimestampTzGetDatum(sums[i].expiration);
-	values[3] = PointerGetDatum(construct_array(
-		elements, count, TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[3] = PlanArray(elements, NULL, count, TIMESTAMPTZOID);
 	stale->count = 0;
 	(void) PlanWrite(&find_stale_activities, values, NULL, TakeStale, stale);
 	for (int i = 0; i < 4; i++)

@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "utils/fmgrprotos.h"
 #include "utils/typcache.h"
 
 #include "row.h"
@@ -223,6 +224,16 @@ RowAttributeType(TupleDesc type, const char *name)
 }
 
 /*
+ * A label of the enum that a column has.
+ */
+Datum
+RowLabel(TupleDesc type, const char *name, const char *label)
+{
+	return DirectFunctionCall2(enum_in, CStringGetDatum(label),
+							   ObjectIdGetDatum(RowAttributeType(type, name)));
+}
+
+/*
  * Puts a row's columns where a row type has them.
  */
 void
@@ -246,19 +257,17 @@ RowPut(const RowPlaces *places, const Datum *values, const bool *nulls,
  * of them are generated.
  */
 bool
-RowHasTypes(const RowShape *shape, TupleDesc type, int *generated_count)
+RowHasTypes(const RowShape *shape, TupleDesc type, const RowPlaces *places,
+			int *generated_count)
 {
-	RowPlaces places;
-
 	*generated_count = 0;
-	RowLocate(shape, type, &places);
 	for (int i = 0; i < shape->count; i++)
 	{
 		Form_pg_attribute attribute;
 
-		if (places.places[i] < 0)
+		if (places->places[i] < 0)
 			return false;
-		attribute = TupleDescAttr(type, places.places[i]);
+		attribute = TupleDescAttr(type, places->places[i]);
 		*generated_count += attribute->attgenerated != '\0';
 		if (attribute->atttypmod != -1 ||
 			(OidIsValid(shape->types[i])
@@ -271,23 +280,19 @@ RowHasTypes(const RowShape *shape, TupleDesc type, int *generated_count)
 
 /*
  * Picks a row's columns out of those of a row type; those that it lacks are
- * null, and the result is false then.
+ * null.
  */
-bool
+void
 RowPick(const RowPlaces *places, const Datum *all_values,
 		const bool *all_nulls, Datum *values, bool *nulls)
 {
-	bool all_found = true;
-
 	for (int i = 0; i < places->count; i++)
 	{
 		int place = places->places[i];
 
-		all_found &= place >= 0;
 		nulls[i] = place < 0 || all_nulls[place];
 		values[i] = nulls[i] ? (Datum) 0 : all_values[place];
 	}
-	return all_found;
 }
 
 /*
@@ -352,8 +357,7 @@ RowDeform(const RowShape *shape, HeapTupleHeader row, Datum *values,
 	all_values = palloc(type->natts * sizeof(Datum));
 	all_nulls = palloc(type->natts * sizeof(bool));
 	heap_deform_tuple(&tuple, type, all_values, all_nulls);
-	(void) RowPick(PlacesOfType(shape, type), all_values, all_nulls, values,
-				   nulls);
+	RowPick(PlacesOfType(shape, type), all_values, all_nulls, values, nulls);
 	ReleaseTupleDesc(type);
 	pfree(all_values);
 	pfree(all_nulls);

@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -59,13 +58,6 @@
  */
 /* clang-format on */
 
-static bool
-IsText(Datum one, Datum other)
-{
-	return DatumGetBool(
-		DirectFunctionCall2Coll(texteq, C_COLLATION_OID, one, other));
-}
-
 /*
  * IS_THE_ACTIVITY and ACTIVITY_IS_LIVE.
  */
@@ -76,8 +68,8 @@ IsLiveActivity(const DirectRow *activity, const Datum *parameters)
 			   DirectLabel(activity, ACTIVITY_STATUS, "deleted") &&
 		   DatumGetTimestampTz(activity->values[ACTIVITY_EXPIRATION]) >
 			   DatumGetTimestampTz(parameters[12]) &&
-		   IsText(activity->values[ACTIVITY_APP_ID], parameters[2]) &&
-		   IsText(activity->values[ACTIVITY_APP_ACTIVITY_ID], parameters[3]);
+		   DirectIsText(activity, ACTIVITY_APP_ID, parameters[2]) &&
+		   DirectIsText(activity, ACTIVITY_APP_ACTIVITY_ID, parameters[3]);
 }
 
 /*
@@ -87,7 +79,9 @@ static bool
 ReplaceActivity(DirectRow *activity, const Datum *parameters,
 				const bool *nulls)
 {
-	TimestampTz expiration = DatumGetTimestampTz(parameters[14]);
+	TimestampTz expiration =
+		DirectGreatest(activity, ACTIVITY_HISTORY_EXPIRATION,
+					   DatumGetTimestampTz(parameters[14]));
 
 	if (!IsLiveActivity(activity, parameters))
 		return false;
@@ -96,10 +90,6 @@ ReplaceActivity(DirectRow *activity, const Datum *parameters,
 		activity->values[i] = parameters[4 + i - ACTIVITY_SOURCE_HOST];
 		activity->nulls[i] = nulls[4 + i - ACTIVITY_SOURCE_HOST];
 	}
-	if (!activity->nulls[ACTIVITY_HISTORY_EXPIRATION])
-		expiration = Max(expiration,
-						 DatumGetTimestampTz(
-							 activity->values[ACTIVITY_HISTORY_EXPIRATION]));
 	if (TIMESTAMP_NOT_FINITE(expiration))
 		return false;
 	DirectSet(activity, ACTIVITY_LAST_MODIFIED, parameters[12]);

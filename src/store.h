@@ -53,6 +53,8 @@ extern void StoreRederiveHistory(Datum user_id, int64 activity_id,
 
 /* Between store.c, store_history.c and store_deep.c */
 extern bool StoreActivityExists(const Principal *principal, int64 id);
+extern void StoreSetItem(const HistoryItemDocument *item, ChangeStamp stamp,
+						 Datum *values, bool *nulls);
 extern bool StoreAddItem(const HistoryItemKey *key,
 						 const HistoryItemDocument *item, ChangeStamp stamp,
 						 bool it_is_there, TimestampTz *expiration);

@@ -126,20 +126,11 @@ SetElements(const HistoryItemDocument *item, const pg_uuid_t *id,
 			ChangeStamp stamp, Datum elements[ITEM_ARRAYS],
 			bool nulls[ITEM_ARRAYS])
 {
-	memset(nulls, false, ITEM_ARRAYS * sizeof(bool));
 	elements[0] = UUIDPGetDatum(id);
-	elements[1] = TimestampTzGetDatum(item->started.value);
-	elements[2] = TimestampTzGetDatum(item->last_active.value);
-	nulls[2] = !item->last_active.given;
-	elements[3] = Int32GetDatum((int32) item->duration);
-	nulls[3] = !item->has_duration;
-	elements[4] = BoolGetDatum(item->duration_given);
-	nulls[5] = item->user_timezone == NULL;
-	elements[5] =
-		nulls[5] ? (Datum) 0 : CStringGetTextDatum(item->user_timezone);
-	elements[6] = TimestampTzGetDatum(stamp.time);
-	elements[7] = Int64GetDatum(stamp.number);
+	nulls[0] = false;
+	StoreSetItem(item, stamp, &elements[1], &nulls[1]);
 	elements[8] = TimestampTzGetDatum(ExpirationOf(item, stamp));
+	nulls[8] = false;
 }
 
 /*

@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -61,9 +60,7 @@ IsLiveItem(const DirectRow *item, Datum app_id, Datum time)
 			   DirectLabel(item, HISTORY_ITEM_STATUS, "deleted") &&
 		   DatumGetTimestampTz(item->values[HISTORY_ITEM_EXPIRATION]) >
 			   DatumGetTimestampTz(time) &&
-		   DatumGetBool(DirectFunctionCall2Coll(
-			   texteq, C_COLLATION_OID, item->values[HISTORY_ITEM_APP_ID],
-			   app_id));
+		   DirectIsText(item, HISTORY_ITEM_APP_ID, app_id);
 }
 
 static void
@@ -180,23 +177,19 @@ static KeptPlan insert_item = {
 /* clang-format on */
 
 static bool
-NoteNewest(DirectRow *activity, const Datum *parameters, const bool *nulls)
+RaiseNewest(DirectRow *activity, const Datum *parameters, const bool *nulls)
 {
-	int64 number = DatumGetInt64(parameters[2]);
-
-	if (!activity->nulls[ACTIVITY_HISTORY_CHANGE_NUMBER])
-		number = Max(
-			number,
-			DatumGetInt64(activity->values[ACTIVITY_HISTORY_CHANGE_NUMBER]));
 	DirectSetNumber(activity, ACTIVITY_HISTORY_CHANGE_NUMBER,
-					ACTIVITY_HISTORY_BUCKET, number);
+					ACTIVITY_HISTORY_BUCKET,
+					DirectGreatest(activity, ACTIVITY_HISTORY_CHANGE_NUMBER,
+								   DatumGetInt64(parameters[2])));
 	return true;
 }
 
 static const DirectUpdate note_newest_directly = {.shape = &activity_shape,
 												  .key_length = 2,
 												  .generated_count = 3,
-												  .change = NoteNewest};
+												  .change = RaiseNewest};
 
 /* clang-format off */
 
@@ -208,43 +201,39 @@ static KeptPlan note_newest = {
 	.direct = &note_newest_directly
 };
 
-/* $4 an expiration among the items' */
-#define NOTE_HISTORY \
-	NOTE_NEWEST ", history_expiration_date_time = " \
-	"GREATEST(a.history_expiration_date_time, $4), " \
-	"expiration_date_time = GREATEST(a.expiration_date_time, $4)" OF_ACTIVITY
-
 /* clang-format on */
 
 static bool
-NoteHistoryOf(DirectRow *activity, const Datum *parameters, const bool *nulls)
+RaiseHistory(DirectRow *activity, const Datum *parameters, const bool *nulls)
 {
-	TimestampTz latest = DatumGetTimestampTz(parameters[3]);
-	TimestampTz expiration = Max(
-		latest, DatumGetTimestampTz(activity->values[ACTIVITY_EXPIRATION]));
+	TimestampTz given = DatumGetTimestampTz(parameters[3]);
+	TimestampTz latest =
+		DirectGreatest(activity, ACTIVITY_HISTORY_EXPIRATION, given);
+	TimestampTz expiration =
+		DirectGreatest(activity, ACTIVITY_EXPIRATION, given);
 
-	if (!activity->nulls[ACTIVITY_HISTORY_EXPIRATION])
-		latest =
-			Max(latest, DatumGetTimestampTz(
-							activity->values[ACTIVITY_HISTORY_EXPIRATION]));
 	if (TIMESTAMP_NOT_FINITE(expiration))
 		return false;
 	DirectSet(activity, ACTIVITY_HISTORY_EXPIRATION,
 			  TimestampTzGetDatum(latest));
 	DirectSetExpiration(activity, ACTIVITY_EXPIRATION, ACTIVITY_EXPIRATION_DAY,
 						expiration);
-	return NoteNewest(activity, parameters, nulls);
+	return RaiseNewest(activity, parameters, nulls);
 }
 
 static const DirectUpdate note_history_directly = {.shape = &activity_shape,
 												   .key_length = 2,
 												   .generated_count = 3,
-												   .change = NoteHistoryOf};
+												   .change = RaiseHistory};
 
 /* clang-format off */
 
+/* $4 an expiration among the items' */
 static KeptPlan note_history = {
-	.sql = NOTE_HISTORY " RETURNING " ACTIVITY_COLUMNS,
+	.sql = NOTE_NEWEST ", history_expiration_date_time = "
+	"GREATEST(a.history_expiration_date_time, $4), "
+	"expiration_date_time = GREATEST(a.expiration_date_time, $4)" OF_ACTIVITY
+	" RETURNING " ACTIVITY_COLUMNS,
 	.nparams = 4,
 	.types = {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID},
 	.by_key = true,
@@ -312,11 +301,8 @@ TouchItem(DirectRow *item, const Datum *parameters, const bool *nulls)
 
 	if (!IsLiveItem(item, parameters[3], parameters[4]))
 		return false;
-	last_active = Max(last_active, started);
-	if (!item->nulls[HISTORY_ITEM_LAST_ACTIVE])
-		last_active =
-			Max(last_active,
-				DatumGetTimestampTz(item->values[HISTORY_ITEM_LAST_ACTIVE]));
+	last_active = DirectGreatest(item, HISTORY_ITEM_STARTED, last_active);
+	last_active = DirectGreatest(item, HISTORY_ITEM_LAST_ACTIVE, last_active);
 	if (!TimestampIsStorable(started) || !TimestampIsStorable(last_active))
 		return false;
 	duration = TimestampSecondsBetween(started, last_active);
@@ -448,39 +434,56 @@ TryPlans(KeptPlan *const *plans, Datum *values, const bool *nulls,
 	return *plans != NULL;
 }
 
+static void
+SetItemKey(Datum *values, const HistoryItemKey *key)
+{
+	values[0] = key->principal.user_id;
+	values[1] = Int64GetDatum(key->activity_id);
+	values[2] = UUIDPGetDatum(&key->id);
+	values[3] = key->principal.app_id;
+}
+
+/*
+ * What a document and its stamp say of an item, up to its expiration: seven
+ * values in the order of $5 to $11.
+ */
+void
+StoreSetItem(const HistoryItemDocument *item, ChangeStamp stamp, Datum *values,
+			 bool *nulls)
+{
+	memset(nulls, false, 7 * sizeof(bool));
+	values[0] = TimestampTzGetDatum(item->started.value);
+	values[1] = TimestampTzGetDatum(item->last_active.value);
+	nulls[1] = !item->last_active.given;
+	values[2] = Int32GetDatum((int32) item->duration);
+	nulls[2] = !item->has_duration;
+	values[3] = BoolGetDatum(item->duration_given);
+	nulls[4] = item->user_timezone == NULL;
+	values[4] =
+		nulls[4] ? (Datum) 0 : CStringGetTextDatum(item->user_timezone);
+	values[5] = TimestampTzGetDatum(stamp.time);
+	values[6] = Int64GetDatum(stamp.number);
+}
+
 /*
  * Writes one history item.
  */
 static StoreOutcome
-WriteItem(const Principal *principal, int64 activity_id, const pg_uuid_t *id,
-		  const HistoryItemDocument *item, ChangeStamp stamp,
-		  KeptPlan *const *plans, WrittenItem *written)
+WriteItem(const HistoryItemKey *key, const HistoryItemDocument *item,
+		  ChangeStamp stamp, KeptPlan *const *plans, WrittenItem *written)
 {
 	Datum values[ITEM_PARAMETERS];
 	bool nulls[ITEM_PARAMETERS] = {0};
 
-	values[0] = principal->user_id;
-	values[1] = Int64GetDatum(activity_id);
-	values[2] = UUIDPGetDatum(id);
-	values[3] = principal->app_id;
-	values[4] = TimestampTzGetDatum(item->started.value);
-	values[5] = TimestampTzGetDatum(item->last_active.value);
-	nulls[5] = !item->last_active.given;
-	values[6] = Int32GetDatum((int32) item->duration);
-	nulls[6] = !item->has_duration;
-	values[7] = BoolGetDatum(item->duration_given);
-	nulls[8] = item->user_timezone == NULL;
-	values[8] =
-		nulls[8] ? (Datum) 0 : CStringGetTextDatum(item->user_timezone);
-	values[9] = TimestampTzGetDatum(stamp.time);
-	values[10] = Int64GetDatum(stamp.number);
+	SetItemKey(values, key);
+	StoreSetItem(item, stamp, &values[4], &nulls[4]);
 	values[11] = TimestampTzGetDatum(item->expiration.value);
 	nulls[11] = !item->expiration.given;
 	values[12] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
 
 	if (TryPlans(plans, values, nulls, written))
 		return STORE_DONE;
-	if (StoreActivityExists(principal, activity_id))
+	if (StoreActivityExists(&key->principal, key->activity_id))
 		PlanRaiseSuppressed("history_item");
 	return STORE_NOT_FOUND;
 }
@@ -514,6 +517,34 @@ StoreRederiveHistory(Datum user_id, int64 activity_id, TimestampTz expiration,
 }
 
 /*
+ * Tells an activity of a newest item and of the latest expiration of some.
+ * The activity's row, as it is then, goes to "take".
+ */
+void
+StoreNoteHistory(Datum user_id, int64 activity_id, int64 newest,
+				 TimestampTz latest, PlanRowTaker take, void *context)
+{
+	Datum values[4];
+
+	values[0] = user_id;
+	values[1] = Int64GetDatum(activity_id);
+	values[2] = Int64GetDatum(newest);
+	values[3] = TimestampTzGetDatum(latest);
+	(void) PlanWrite(&note_history, values, NULL, take, context);
+}
+
+static void
+NoteNewest(Datum user_id, int64 activity_id, int64 newest)
+{
+	Datum values[3];
+
+	values[0] = user_id;
+	values[1] = Int64GetDatum(activity_id);
+	values[2] = Int64GetDatum(newest);
+	(void) PlanWrite(&note_newest, values, NULL, NULL, NULL);
+}
+
+/*
  * Tells an activity of its newest item.
  *
  * An item may have had its expiration lowered by a document that gives one:
@@ -523,23 +554,19 @@ static void
 NoteHistory(const HistoryItemKey *key, int64 change_number,
 			const WrittenItem *item, bool may_be_lowered)
 {
-	Datum values[4];
+	Datum user_id = key->principal.user_id;
 	TimestampTz latest = item->expiration;
 
-	values[0] = key->principal.user_id;
-	values[1] = Int64GetDatum(key->activity_id);
-	values[2] = Int64GetDatum(change_number);
-	values[3] = TimestampTzGetDatum(item->expiration);
 	if (item->expiration_stays)
 	{
-		(void) PlanWrite(&note_newest, values, NULL, NULL, NULL);
+		NoteNewest(user_id, key->activity_id, change_number);
 		return;
 	}
-	(void) PlanWrite(&note_history, values, NULL, TakeHistoryExpiration,
-					 &latest);
+	StoreNoteHistory(user_id, key->activity_id, change_number,
+					 item->expiration, TakeHistoryExpiration, &latest);
 	if (may_be_lowered && latest > item->expiration)
-		StoreRederiveHistory(key->principal.user_id, key->activity_id,
-							 LATEST_TIME, NULL, NULL);
+		StoreRederiveHistory(user_id, key->activity_id, LATEST_TIME, NULL,
+							 NULL);
 }
 
 /*
@@ -550,13 +577,12 @@ StoreUpsertHistoryItem(const HistoryItemKey *key,
 					   const HistoryItemDocument *item, PlanRowTaker take,
 					   void *context)
 {
-	const Principal *principal = &key->principal;
 	bool expiration_given = item->expiration.given;
 	WrittenItem written = {.take = take, .context = context};
 	ChangeStamp stamp;
 
-	(void) ChangeTake(principal->user_id, 1, true, &stamp);
-	if (WriteItem(principal, key->activity_id, &key->id, item, stamp,
+	(void) ChangeTake(key->principal.user_id, 1, true, &stamp);
+	if (WriteItem(key, item, stamp,
 				  expiration_given ? expiring_plans : heartbeat_plans,
 				  &written) != STORE_DONE)
 		return STORE_NOT_FOUND;
@@ -576,37 +602,11 @@ StoreAddItem(const HistoryItemKey *key, const HistoryItemDocument *item,
 	static KeptPlan *const plans[] = {&insert_item, &replace_item, NULL};
 	WrittenItem written = {.take = NULL};
 
-	if (WriteItem(&key->principal, key->activity_id, &key->id, item, stamp,
-				  it_is_there ? plans + 1 : plans, &written) != STORE_DONE)
+	if (WriteItem(key, item, stamp, it_is_there ? plans + 1 : plans,
+				  &written) != STORE_DONE)
 		PlanRaiseSuppressed("history_item");
 	*expiration = written.expiration;
 	return !written.replaced;
-}
-
-/*
- * Tells an activity of a newest item and of the latest expiration of some.
- * The activity's row, as it is then, goes to "take".
- */
-void
-StoreNoteHistory(Datum user_id, int64 activity_id, int64 newest,
-				 TimestampTz latest, PlanRowTaker take, void *context)
-{
-	Datum values[4];
-
-	values[0] = user_id;
-	values[1] = Int64GetDatum(activity_id);
-	values[2] = Int64GetDatum(newest);
-	values[3] = TimestampTzGetDatum(latest);
-	(void) PlanWrite(&note_history, values, NULL, take, context);
-}
-
-static void
-SetItemKey(Datum *values, const HistoryItemKey *key)
-{
-	values[0] = key->principal.user_id;
-	values[1] = Int64GetDatum(key->activity_id);
-	values[2] = UUIDPGetDatum(&key->id);
-	values[3] = key->principal.app_id;
 }
 
 /*

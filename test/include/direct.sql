@@ -19,13 +19,9 @@ BEGIN
 	RETURN NULL;
 END $$;
 
+-- As sessions() numbers them.
 CREATE FUNCTION session_id(n int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
-	SELECT lpad(n::text, 32, '0')::uuid
-$$;
-
-CREATE FUNCTION sessions(n int) RETURNS json LANGUAGE sql AS $$
-	SELECT json_agg(json_build_object('id', session_id(i), 'startedDateTime', '2026-01-01T00:00:00Z'))
-	FROM generate_series(1, n) i
+	SELECT md5(n::text)::uuid
 $$;
 
 -- An activity that is toasted, incompressibly.

@@ -55,10 +55,10 @@ sub create_document
 # sessions(n): to deep-insert; elements(n): a batch of external activities.
 sub create_sessions
 {
-	my ($node) = @_;
+	my ($node, $database) = @_;
 
 	$node->safe_psql(
-		'postgres', q{
+		$database // 'postgres', q{
 		CREATE FUNCTION sessions(n int) RETURNS json LANGUAGE sql AS $$
 			SELECT json_agg(json_build_object('id', md5(i::text)::uuid, 'startedDateTime', '2026-01-01T00:00:00Z'))
 			FROM generate_series(1, n) i

@@ -26,6 +26,7 @@ for my $database ('direct', 'statements')
 	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0");
 	$node->safe_psql($database, 'CREATE EXTENSION activityfeed; CREATE EXTENSION amcheck');
 	create_document($node, $database);
+	create_sessions($node, $database);
 	$node->safe_psql($database, $prepare);
 }
 
