@@ -25,7 +25,7 @@
 
 #include "activityfeed.h"
 #include "change.h"
-#include "direct_update.h"
+#include "direct.h"
 #include "notify.h"
 #include "plans.h"
 #include "row.h"
@@ -77,8 +77,10 @@ TakeNumbers(DirectRow *feed, const Datum *parameters, const bool *nulls)
 	return true;
 }
 
-static const DirectUpdate take_directly = {
-	.shape = &feed_shape, .key_length = 1, .change = TakeNumbers};
+static const DirectStatement take_directly = {.command = CMD_UPDATE,
+											  .shape = &feed_shape,
+											  .key_length = 1,
+											  .change = TakeNumbers};
 
 /* clang-format off */
 

@@ -1,9 +1,9 @@
 /*
  * direct_check.c
- *		Whether an update may be made without the executor.
+ *		Whether a statement may be done without the executor.
  *
- * It may where the statement would do nothing but write the next version of
- * one row: what could be beside that is told by its plan (rules, children,
+ * It may where it would do nothing but write the next version of one row, or a
+ * row that is not there: what could be beside that is told by its plan (rules, children,
  * row security), by the table's description (constraints, defaults, types,
  * partitions) and by the row (triggers).  Somebody who changes any of these
  * makes the plan cache plan anew, and relcache descriptions are current
@@ -11,20 +11,23 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 
 #include "direct_check.h"
 
 /*
- * Whether the conditions of an index scan are the statement's first parameters
- * and no more, each equal to the index's column of that number.
+ * Whether a plan is an index scan whose conditions are the statement's first
+ * parameters and no more, each equal to the index's column of that number.
  */
 static bool
-IsScanByKey(const IndexScan *scan, const DirectUpdate *update)
+IsScanByKey(const IndexScan *scan, int key_length, int condition_count)
 {
 	ListCell *cell;
 
+	if (!IsA(scan, IndexScan))
+		return false;
 	foreach (cell, scan->indexqual)
 	{
 		const OpExpr *condition = lfirst(cell);
@@ -44,39 +47,90 @@ IsScanByKey(const IndexScan *scan, const DirectUpdate *update)
 			parameter->paramid != position)
 			return false;
 	}
-	return list_length(scan->indexqual) == update->key_length &&
-		   list_length(scan->scan.plan.qual) == update->condition_count &&
+	return list_length(scan->indexqual) == key_length &&
+		   list_length(scan->scan.plan.qual) == condition_count &&
 		   scan->scan.plan.initPlan == NIL;
 }
 
 /*
- * The index by which a statement updates one row, if that is all that it does;
- * else InvalidOid.
+ * The one change of one table that a statement is, if that is all that it does;
+ * else NULL.
  */
-Oid
-DirectIndexOf(const PlannedStmt *statement, const DirectUpdate *direct)
+static const ModifyTable *
+OnlyChange(const PlannedStmt *statement, CmdType command)
 {
-	const ModifyTable *update = (const ModifyTable *) statement->planTree;
-	const IndexScan *scan;
+	const ModifyTable *change = (const ModifyTable *) statement->planTree;
 
-	if (statement->commandType != CMD_UPDATE || !IsA(update, ModifyTable) ||
-		update->operation != CMD_UPDATE || update->plan.initPlan != NIL ||
-		update->withCheckOptionLists != NIL || update->rowMarks != NIL ||
-		list_length(update->resultRelations) != 1)
-		return InvalidOid;
-	scan = (const IndexScan *) outerPlan(&update->plan);
-	return IsA(scan, IndexScan) && IsScanByKey(scan, direct) ? scan->indexid
-															 : InvalidOid;
+	if (statement->commandType != command || !IsA(change, ModifyTable) ||
+		change->operation != command || change->plan.initPlan != NIL ||
+		change->withCheckOptionLists != NIL || change->rowMarks != NIL ||
+		list_length(change->resultRelations) != 1)
+		return NULL;
+	return change;
 }
 
 /*
- * Whether the index is the primary key's, with its columns in our order.
+ * The index by which a statement updates one row, or InvalidOid.
+ */
+Oid
+DirectIndexOfUpdate(const PlannedStmt *statement,
+					const DirectStatement *direct)
+{
+	const ModifyTable *update = OnlyChange(statement, CMD_UPDATE);
+	const IndexScan *scan;
+
+	if (update == NULL)
+		return InvalidOid;
+	scan = (const IndexScan *) outerPlan(&update->plan);
+	if (!IsScanByKey(scan, direct->key_length, direct->condition_count))
+		return InvalidOid;
+	return scan->indexid;
+}
+
+/*
+ * Whether a plan makes one row out of nothing.
  */
 static bool
-IsOwnKey(const KeptPlan *plan, Relation index)
+IsOneRow(const Plan *plan)
 {
-	int length = plan->direct->key_length;
+	return IsA(plan, Result) && plan->qual == NIL && plan->initPlan == NIL &&
+		   ((const Result *) plan)->resconstantqual == NULL &&
+		   outerPlan(plan) == NULL;
+}
 
+/*
+ * The index by whose key a statement inserts one row that is not there, and
+ * that by which it finds the row's parent, if there is one.
+ */
+bool
+DirectIndexesOfInsert(const PlannedStmt *statement,
+					  const DirectStatement *direct, Oid *own, Oid *parent)
+{
+	const ModifyTable *insert = OnlyChange(statement, CMD_INSERT);
+	const Plan *rows;
+
+	if (insert == NULL || insert->onConflictAction != ONCONFLICT_NOTHING ||
+		list_length(insert->arbiterIndexes) != 1)
+		return false;
+	*own = linitial_oid(insert->arbiterIndexes);
+	*parent = InvalidOid;
+	rows = outerPlan(&insert->plan);
+	if (direct->parent == NULL)
+		return IsOneRow(rows);
+	if (!IsScanByKey((const IndexScan *) rows, direct->parent->key_length,
+					 direct->parent->condition_count))
+		return false;
+	*parent = ((const IndexScan *) rows)->indexid;
+	return true;
+}
+
+/*
+ * Whether the index is a primary key's, and the plan's first parameters have
+ * the types of its columns.
+ */
+bool
+DirectIsOwnKey(const KeptPlan *plan, Relation index, int length)
+{
 	if (!index->rd_index->indisprimary ||
 		IndexRelationGetNumberOfKeyAttributes(index) != length)
 		return false;
@@ -93,43 +147,105 @@ IsOwnKey(const KeptPlan *plan, Relation index)
  * stored as it is, and as many are generated as we calculate.
  */
 static bool
-HasOwnColumns(const DirectUpdate *update, Relation table,
-			  const RowPlaces *places)
+HasOwnColumns(const DirectTarget *target)
 {
+	const DirectStatement *direct = target->plan->direct;
 	int generated_count;
 
-	return RowHasTypes(update->shape, RelationGetDescr(table), places,
-					   &generated_count) &&
-		   generated_count == update->generated_count;
+	return RowHasTypes(direct->shape, RelationGetDescr(target->table),
+					   &target->places, &generated_count) &&
+		   generated_count == direct->generated_count;
 }
 
 /*
- * Whether an update runs triggers of its own, even one that finds no row.
+ * Whether a row type has our columns and no others, which might have defaults.
  */
 static bool
-HasStatementTriggers(Relation table)
+HasNoOtherColumns(TupleDesc type, const RowShape *shape)
+{
+	int count = 0;
+
+	for (int i = 0; i < type->natts; i++)
+		count += !TupleDescAttr(type, i)->attisdropped;
+	return count == shape->count;
+}
+
+/*
+ * Whether a change of this kind runs triggers for the statement, even for one
+ * that finds no row.
+ */
+static bool
+HasStatementTriggers(Relation table, CmdType command)
 {
 	const TriggerDesc *triggers = table->trigdesc;
 
-	return triggers != NULL && (triggers->trig_update_before_statement ||
-								triggers->trig_update_after_statement);
+	if (triggers == NULL)
+		return false;
+	return command == CMD_UPDATE ? triggers->trig_update_before_statement ||
+									   triggers->trig_update_after_statement
+								 : triggers->trig_insert_before_statement ||
+									   triggers->trig_insert_after_statement;
 }
 
 /*
- * Whether nothing but the extension's own has to be looked after.  places is
- * where the table has its columns.
+ * Whether nothing but the extension's own has to be looked after in the
+ * target's table, in which a row is known by the index.
  */
 bool
-DirectIsAsInstalled(const KeptPlan *plan, Relation table, Relation index,
-					const RowPlaces *places)
+DirectIsAsInstalled(const DirectTarget *target, Relation index)
 {
-	const TupleConstr *constraints = RelationGetDescr(table)->constr;
+	const DirectStatement *direct = target->plan->direct;
+	Relation table = target->table;
+	TupleDesc type = RelationGetDescr(table);
 
-	return IsOwnKey(plan, index) && !table->rd_rel->relispartition &&
-		   !HasStatementTriggers(table) && constraints != NULL &&
-		   constraints->num_check == 0 &&
-		   constraints->num_defval == plan->direct->generated_count &&
-		   HasOwnColumns(plan->direct, table, places);
+	return table->rd_rel->relkind == RELKIND_RELATION &&
+		   !table->rd_rel->relispartition &&
+		   DirectIsOwnKey(target->plan, index, direct->key_length) &&
+		   !HasStatementTriggers(table, direct->command) &&
+		   type->constr != NULL && type->constr->num_check == 0 &&
+		   type->constr->num_defval == direct->generated_count &&
+		   HasOwnColumns(target) &&
+		   (direct->command == CMD_UPDATE ||
+			HasNoOtherColumns(type, direct->shape));
+}
+
+/*
+ * Whether a foreign key's columns are those that a row has, and its parent.
+ * places is where the parent's table has its columns.
+ */
+static bool
+IsOwnForeignKey(const DirectTarget *target, const ForeignKeyCacheInfo *key,
+				const RowPlaces *places)
+{
+	const DirectParent *parent = target->plan->direct->parent;
+
+	if (key->nkeys != parent->key_length)
+		return false;
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		if (key->conkey[i] !=
+				target->places.places[parent->referring[i]] + 1 ||
+			key->confkey[i] != places->places[parent->key[i]] + 1)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Whether the target's one foreign key is that to its parent.
+ */
+bool
+DirectRefersTo(const DirectTarget *target, Relation parent,
+			   const RowPlaces *places)
+{
+	List *keys = RelationGetFKeyList(target->table);
+	const ForeignKeyCacheInfo *key;
+
+	if (list_length(keys) != 1)
+		return false;
+	key = linitial(keys);
+	return key->confrelid == RelationGetRelid(parent) &&
+		   IsOwnForeignKey(target, key, places);
 }
 
 /*
@@ -137,7 +253,8 @@ DirectIsAsInstalled(const KeptPlan *plan, Relation table, Relation index,
  * of foreign keys have nothing to look at.
  */
 bool
-DirectRunsNoTrigger(Relation table, TupleTableSlot *old, TupleTableSlot *next)
+DirectUpdateRunsNoTrigger(Relation table, TupleTableSlot *old,
+						  TupleTableSlot *next)
 {
 	TriggerDesc *triggers = table->trigdesc;
 
@@ -160,6 +277,26 @@ DirectRunsNoTrigger(Relation table, TupleTableSlot *old, TupleTableSlot *next)
 				break;
 		}
 		if (runs)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Whether an insert runs no trigger but those that check foreign keys at once.
+ */
+bool
+DirectInsertRunsNoTrigger(Relation table)
+{
+	const TriggerDesc *triggers = table->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_INSERT(trigger->tgtype) &&
+			(trigger->tgdeferrable ||
+			 RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_FK))
 			return false;
 	}
 	return true;

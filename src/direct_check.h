@@ -1,21 +1,23 @@
 /*
  * direct_check.h
- *		Whether an update may be made without the executor.
+ *		Whether a statement may be done without the executor.
  */
 #ifndef ACTIVITYFEED_DIRECT_CHECK_H
 #define ACTIVITYFEED_DIRECT_CHECK_H
 
-#include "executor/tuptable.h"
-#include "nodes/plannodes.h"
-#include "utils/rel.h"
+#include "direct_target.h"
 
-#include "direct_update.h"
-
-extern Oid DirectIndexOf(const PlannedStmt *statement,
-						 const DirectUpdate *direct);
-extern bool DirectIsAsInstalled(const KeptPlan *plan, Relation table,
-								Relation index, const RowPlaces *places);
-extern bool DirectRunsNoTrigger(Relation table, TupleTableSlot *old,
-								TupleTableSlot *next);
+extern Oid DirectIndexOfUpdate(const PlannedStmt *statement,
+							   const DirectStatement *direct);
+extern bool DirectIndexesOfInsert(const PlannedStmt *statement,
+								  const DirectStatement *direct, Oid *own,
+								  Oid *parent);
+extern bool DirectIsOwnKey(const KeptPlan *plan, Relation index, int length);
+extern bool DirectIsAsInstalled(const DirectTarget *target, Relation index);
+extern bool DirectRefersTo(const DirectTarget *target, Relation parent,
+						   const RowPlaces *places);
+extern bool DirectUpdateRunsNoTrigger(Relation table, TupleTableSlot *old,
+									  TupleTableSlot *next);
+extern bool DirectInsertRunsNoTrigger(Relation table);
 
 #endif /* ACTIVITYFEED_DIRECT_CHECK_H */

@@ -14,7 +14,7 @@
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 
-#include "direct_update.h"
+#include "direct.h"
 #include "planner_hook.h"
 #include "plans.h"
 #include "principal.h"
@@ -171,6 +171,25 @@ MakeReady(KeptPlan *plan)
 }
 
 /*
+ * Does in C what the statement would do, if that can be.
+ */
+static bool
+ExecuteDirectly(KeptPlan *plan, const Datum *values, const bool *nulls,
+				PlanRowTaker take, void *context, uint64 *processed)
+{
+	DirectResult result;
+
+	if (plan->direct == NULL || plan->is_custom)
+		return false;
+	if (plan->direct->command == CMD_UPDATE)
+		result = DirectUpdateRow(plan, values, nulls, take, context);
+	else
+		result = DirectInsertRow(plan, values, nulls, take, context);
+	*processed = result == DIRECT_DONE ? 1 : 0;
+	return result != DIRECT_NOT_DONE;
+}
+
+/*
  * SPI leaves its own memory context current, which goes with SPI_finish: what
  * the caller makes afterwards is to be where the caller wants it.
  */
@@ -183,14 +202,8 @@ PlanExecute(KeptPlan *plan, Datum *values, const bool *nulls, bool read_only,
 
 	MakeReady(plan);
 	MemoryContextSwitchTo(caller_context);
-	if (plan->direct != NULL && !plan->is_custom)
-	{
-		DirectResult result =
-			DirectUpdateRow(plan, values, nulls, take, context);
-
-		if (result != DIRECT_NOT_DONE)
-			return result == DIRECT_DONE ? 1 : 0;
-	}
+	if (ExecuteDirectly(plan, values, nulls, take, context, &processed))
+		return processed;
 	if (plan_cache_mode == PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN)
 		processed =
 			ExecuteGenericPlan(plan, values, nulls, read_only, take, context);
@@ -223,6 +236,25 @@ PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls, PlanRowTaker take,
 		  void *context)
 {
 	return PlanExecute(plan, values, nulls, false, take, context);
+}
+
+/*
+ * Inserts rows in C, with the parameters that "next" sets, until it has no
+ * more.  "take" gets those that were not there; may_be_there is false where
+ * none is expected to be.  Returns how many were looked at; the others are for
+ * PlanWrite to do.
+ */
+int
+PlanInsertDirectly(KeptPlan *plan, bool may_be_there, PlanParameterSetter next,
+				   PlanRowTaker take, void *context)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+
+	MakeReady(plan);
+	MemoryContextSwitchTo(caller_context);
+	if (plan->is_custom)
+		return 0;
+	return DirectInsertRows(plan, may_be_there, next, take, context);
 }
 
 /*

@@ -15,7 +15,7 @@
 
 #define MAX_PLAN_PARAMETERS 17
 
-struct DirectUpdate;
+struct DirectStatement;
 
 typedef struct KeptPlan
 {
@@ -25,10 +25,10 @@ typedef struct KeptPlan
 	bool by_key;	  /* rows are named by their primary key */
 	bool by_tid;	  /* or by their ctid */
 	bool for_service; /* planned without row security */
-	const struct DirectUpdate *direct; /* the same in C, see direct_update.c */
-	bool is_custom;					   /* planned for each execution */
-	SPIPlanPtr plan;				   /* NULL until first used */
-	const char *query_string;		   /* the plan cache's copy of sql */
+	const struct DirectStatement *direct; /* the same in C, or NULL */
+	bool is_custom;						  /* planned for each execution */
+	SPIPlanPtr plan;					  /* NULL until first used */
+	const char *query_string;			  /* the plan cache's copy of sql */
 	struct KeptPlan *next; /* of those in use, see planner_hook.c */
 } KeptPlan;
 
@@ -38,10 +38,18 @@ typedef struct KeptPlan
  */
 typedef void (*PlanRowTaker)(void *context, Datum *values, bool *nulls);
 
+/*
+ * Sets the parameters of the next row.  Returns false when there is none.
+ */
+typedef bool (*PlanParameterSetter)(void *context, Datum *values, bool *nulls);
+
 extern uint64 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls,
 					   PlanRowTaker take, void *context);
 extern uint64 PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls,
 						PlanRowTaker take, void *context);
+extern int PlanInsertDirectly(KeptPlan *plan, bool may_be_there,
+							  PlanParameterSetter next, PlanRowTaker take,
+							  void *context);
 extern Datum PlanArray(Datum *elements, bool *nulls, int count, Oid type);
 extern void PlanRaiseSuppressed(const char *table) NEVER_RETURNS;
 

@@ -16,7 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "activityfeed.h"
-#include "direct_update.h"
+#include "direct.h"
 #include "document_jsonb.h"
 #include "identity.h"
 #include "row.h"
@@ -85,13 +85,9 @@ ReplaceActivity(DirectRow *activity, const Datum *parameters,
 
 	if (!IsLiveActivity(activity, parameters))
 		return false;
-	for (int i = ACTIVITY_SOURCE_HOST; i <= ACTIVITY_CONTENT_INFO; i++)
-	{
-		activity->values[i] = parameters[4 + i - ACTIVITY_SOURCE_HOST];
-		activity->nulls[i] = nulls[4 + i - ACTIVITY_SOURCE_HOST];
-	}
 	if (TIMESTAMP_NOT_FINITE(expiration))
 		return false;
+	DirectCopy(activity, ACTIVITY_SOURCE_HOST, &parameters[4], &nulls[4], 8);
 	DirectSet(activity, ACTIVITY_LAST_MODIFIED, parameters[12]);
 	DirectSetNumber(activity, ACTIVITY_CHANGE_NUMBER, ACTIVITY_CHANGE_BUCKET,
 					DatumGetInt64(parameters[13]));
@@ -100,14 +96,57 @@ ReplaceActivity(DirectRow *activity, const Datum *parameters,
 	return true;
 }
 
+/*
+ * What insert_activity does.
+ */
+static bool
+FillActivity(DirectRow *activity, const Datum *parameters, const bool *nulls)
+{
+	int64 number = DatumGetInt64(parameters[13]);
+	TimestampTz expiration = DatumGetTimestampTz(parameters[14]);
+
+	DirectCopy(activity, ACTIVITY_SOURCE_HOST, &parameters[4], &nulls[4], 8);
+	DirectSet(activity, ACTIVITY_USER_ID, parameters[0]);
+	DirectSet(activity, ACTIVITY_ID, parameters[1]);
+	DirectSet(activity, ACTIVITY_APP_ID, parameters[2]);
+	DirectSet(activity, ACTIVITY_APP_ACTIVITY_ID, parameters[3]);
+	DirectSet(activity, ACTIVITY_STATUS,
+			  DirectLabel(activity, ACTIVITY_STATUS, "updated"));
+	DirectSet(activity, ACTIVITY_CREATED, parameters[12]);
+	DirectSet(activity, ACTIVITY_LAST_MODIFIED, parameters[12]);
+	DirectSetNumber(activity, ACTIVITY_CHANGE_NUMBER, ACTIVITY_CHANGE_BUCKET,
+					number);
+	DirectSet(activity, ACTIVITY_CREATED_CHANGE_NUMBER, parameters[13]);
+	if (!nulls[15])
+		DirectSetNumber(activity, ACTIVITY_HISTORY_CHANGE_NUMBER,
+						ACTIVITY_HISTORY_BUCKET,
+						DatumGetInt64(parameters[15]));
+	if (!nulls[16])
+	{
+		DirectSet(activity, ACTIVITY_HISTORY_EXPIRATION, parameters[16]);
+		expiration = Max(expiration, DatumGetTimestampTz(parameters[16]));
+	}
+	DirectSetExpiration(activity, ACTIVITY_EXPIRATION, ACTIVITY_EXPIRATION_DAY,
+						expiration);
+	return !TIMESTAMP_NOT_FINITE(expiration);
+}
+
 StaticAssertDecl(ACTIVITY_CONTENT_INFO == ACTIVITY_SOURCE_HOST + 7,
 				 "what a client says of an activity is not $5 to $12");
 
-static const DirectUpdate replace_directly = {.shape = &activity_shape,
-											  .key_length = 2,
-											  .condition_count = 4,
-											  .generated_count = 3,
-											  .change = ReplaceActivity};
+static const DirectStatement replace_directly = {.command = CMD_UPDATE,
+												 .shape = &activity_shape,
+												 .key_length = 2,
+												 .condition_count = 4,
+												 .generated_count = 3,
+												 .change = ReplaceActivity};
+
+static const DirectStatement insert_directly = {.command = CMD_INSERT,
+												.shape = &activity_shape,
+												.key_length = 2,
+												.generated_count = 3,
+												.is_looked_for = true,
+												.change = FillActivity};
 
 /* clang-format off */
 
@@ -152,7 +191,8 @@ static KeptPlan insert_activity = {
 	"RETURNING " ACTIVITY_COLUMNS,
 	.nparams = UPSERT_PARAMETERS,
 	.types = UPSERT_TYPES,
-	.by_key = true
+	.by_key = true,
+	.direct = &insert_directly
 };
 
 /* $1 user_id, $2 activity id */

@@ -55,6 +55,10 @@ extern void StoreRederiveHistory(Datum user_id, int64 activity_id,
 extern bool StoreActivityExists(const Principal *principal, int64 id);
 extern void StoreSetItem(const HistoryItemDocument *item, ChangeStamp stamp,
 						 Datum *values, bool *nulls);
+extern int StoreInsertItems(const HistoryItemKey *key,
+							const ActivityDocument *activity,
+							const pg_uuid_t *ids, ChangeStamp stamp,
+							bool may_be_there, bool *inserted);
 extern bool StoreAddItem(const HistoryItemKey *key,
 						 const HistoryItemDocument *item, ChangeStamp stamp,
 						 bool it_is_there, TimestampTz *expiration);
@@ -65,7 +69,7 @@ extern TimestampTz StoreLatestExpiration(const ActivityDocument *activity,
 										 ChangeStamp stamp);
 extern void StoreInsertHistory(const Principal *principal, int64 activity_id,
 							   const ActivityDocument *activity,
-							   ChangeStamp stamp, bool is_noted,
+							   ChangeStamp stamp, bool is_new,
 							   PlanRowTaker take, void *context);
 
 #endif /* ACTIVITYFEED_STORE_H */

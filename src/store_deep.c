@@ -2,9 +2,9 @@
  * store_deep.c
  *		Writing the sessions that come with an activity: deep insert.
  *
- * Many of them are inserted by one statement.  It leaves out those that are
- * there already, also when a document names one twice; they are replaced one by
- * one after it, so that the last one counts.
+ * They are inserted first, without a statement or many of them by one.  That
+ * leaves out those that are there already, also when a document names one
+ * twice; they are replaced one by one after it, so that the last one counts.
  *
  * Each has the change number and the time of its place in the document.
  */
@@ -134,14 +134,12 @@ SetElements(const HistoryItemDocument *item, const pg_uuid_t *id,
 }
 
 /*
- * Inserts the sessions that are not there, and says which.
+ * Inserts those of some sessions that are not there, and says which.
  */
 static void
-InsertItems(const Principal *principal, int64 activity_id,
-			const ActivityDocument *activity, const pg_uuid_t *ids,
-			ChangeStamp stamp, bool *inserted)
+InsertItems(const HistoryItemKey *key, const HistoryItemDocument *items,
+			const pg_uuid_t *ids, int count, ChangeStamp stamp, bool *inserted)
 {
-	int count = activity->history_item_count;
 	Insertion insertion = {stamp.number, count, inserted};
 	Datum values[FIRST_ARRAY + ITEM_ARRAYS];
 	Datum *columns[ITEM_ARRAYS];
@@ -156,8 +154,7 @@ InsertItems(const Principal *principal, int64 activity_id,
 	}
 	for (int i = 0; i < count; i++)
 	{
-		SetElements(&activity->history_items[i], &ids[i], stamp, elements,
-					nulls);
+		SetElements(&items[i], &ids[i], stamp, elements, nulls);
 		for (int column = 0; column < ITEM_ARRAYS; column++)
 		{
 			columns[column][i] = elements[column];
@@ -165,9 +162,9 @@ InsertItems(const Principal *principal, int64 activity_id,
 		}
 		stamp = ChangeNext(stamp);
 	}
-	values[0] = principal->user_id;
-	values[1] = Int64GetDatum(activity_id);
-	values[2] = principal->app_id;
+	values[0] = key->principal.user_id;
+	values[1] = Int64GetDatum(key->activity_id);
+	values[2] = key->principal.app_id;
 	for (int column = 0; column < ITEM_ARRAYS; column++)
 		values[FIRST_ARRAY + column] =
 			PlanArray(columns[column], column_nulls[column], count,
@@ -176,29 +173,49 @@ InsertItems(const Principal *principal, int64 activity_id,
 }
 
 /*
+ * Inserts those of the sessions that are not there, and says which.  Returns
+ * how many it has tried: the first ones.
+ */
+static int
+InsertNewItems(const HistoryItemKey *key, const ActivityDocument *activity,
+			   const pg_uuid_t *ids, ChangeStamp stamp, bool is_new,
+			   bool *inserted)
+{
+	int tried = StoreInsertItems(key, activity, ids, stamp, !is_new, inserted);
+	int rest = activity->history_item_count - tried;
+
+	if (rest < MANY_ITEMS)
+		return tried;
+	for (int i = 0; i < tried; i++)
+		stamp = ChangeNext(stamp);
+	InsertItems(key, &activity->history_items[tried], &ids[tried], rest, stamp,
+				&inserted[tried]);
+	return activity->history_item_count;
+}
+
+/*
  * Writes the sessions that came with an activity.  stamp is the first one's.
  *
- * is_noted tells that the activity's row has been written as if all of them
- * were new.  Where it has to be written after them, it goes to "take".
+ * is_new tells that the activity is, and that its row has been written as if
+ * all of them were.  Where it has to be written after them, it goes to "take".
  */
 void
 StoreInsertHistory(const Principal *principal, int64 activity_id,
 				   const ActivityDocument *activity, ChangeStamp stamp,
-				   bool is_noted, PlanRowTaker take, void *context)
+				   bool is_new, PlanRowTaker take, void *context)
 {
 	HistoryItemKey key = {.principal = *principal, .activity_id = activity_id};
 	int count = activity->history_item_count;
-	bool is_many = count >= MANY_ITEMS;
 	bool *inserted = palloc0(count * sizeof(bool));
 	pg_uuid_t *ids = palloc(count * sizeof(pg_uuid_t));
 	TimestampTz latest = EARLIEST_TIME;
 	bool all_new = true;
 	bool may_be_lower = false; /* the latest expiration than is noted */
+	int tried;
 
 	for (int i = 0; i < count; i++)
 		ids[i] = IdOf(&activity->history_items[i]);
-	if (is_many)
-		InsertItems(principal, activity_id, activity, ids, stamp, inserted);
+	tried = InsertNewItems(&key, activity, ids, stamp, is_new, inserted);
 	for (int i = 0; i < count; i++)
 	{
 		const HistoryItemDocument *item = &activity->history_items[i];
@@ -206,15 +223,15 @@ StoreInsertHistory(const Principal *principal, int64 activity_id,
 
 		key.id = ids[i];
 		if (!inserted[i] &&
-			!StoreAddItem(&key, item, stamp, is_many, &expiration))
+			!StoreAddItem(&key, item, stamp, i < tried, &expiration))
 		{
 			all_new = false;
-			may_be_lower |= is_noted || item->expiration.given;
+			may_be_lower |= is_new || item->expiration.given;
 		}
 		latest = Max(latest, expiration);
 		stamp = ChangeNext(stamp);
 	}
-	if (!is_noted || !all_new)
+	if (!is_new || !all_new)
 		StoreNoteHistory(principal->user_id, activity_id, stamp.number - 1,
 						 latest, take, context);
 	if (may_be_lower)

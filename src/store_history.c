@@ -15,7 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "direct_update.h"
+#include "direct.h"
 #include "row.h"
 #include "store.h"
 #include "timestamp.h"
@@ -81,11 +81,7 @@ ReplaceLiveItem(DirectRow *item, const Datum *parameters, const bool *nulls)
 {
 	if (!IsLiveItem(item, parameters[3], parameters[9]))
 		return false;
-	for (int i = HISTORY_ITEM_STARTED; i <= HISTORY_ITEM_USER_TIMEZONE; i++)
-	{
-		item->values[i] = parameters[4 + i - HISTORY_ITEM_STARTED];
-		item->nulls[i] = nulls[4 + i - HISTORY_ITEM_STARTED];
-	}
+	DirectCopy(item, HISTORY_ITEM_STARTED, &parameters[4], &nulls[4], 5);
 	SetChange(item, nulls[5] ? "active" : "updated", parameters[9],
 			  parameters[10]);
 	return true;
@@ -97,12 +93,66 @@ StaticAssertDecl(HISTORY_ITEM_LAST_ACTIVE == HISTORY_ITEM_STARTED + 1 &&
 					 HISTORY_ITEM_USER_TIMEZONE == HISTORY_ITEM_STARTED + 4,
 				 "what a client says of an item is not $5 to $9");
 
-static const DirectUpdate replace_live_directly = {.shape =
-													   &history_item_shape,
-												   .key_length = 3,
-												   .condition_count = 3,
-												   .generated_count = 2,
-												   .change = ReplaceLiveItem};
+static const DirectStatement replace_live_directly = {
+	.command = CMD_UPDATE,
+	.shape = &history_item_shape,
+	.key_length = 3,
+	.condition_count = 3,
+	.generated_count = 2,
+	.change = ReplaceLiveItem};
+
+/*
+ * What insert_item does.
+ */
+static bool
+FillItem(DirectRow *item, const Datum *parameters, const bool *nulls)
+{
+	TimestampTz expiration =
+		DatumGetTimestampTz(parameters[nulls[11] ? 12 : 11]);
+
+	DirectSet(item, HISTORY_ITEM_USER_ID, parameters[0]);
+	DirectSet(item, HISTORY_ITEM_ACTIVITY_ID, parameters[1]);
+	DirectSet(item, HISTORY_ITEM_ID, parameters[2]);
+	DirectSet(item, HISTORY_ITEM_APP_ID, parameters[3]);
+	DirectCopy(item, HISTORY_ITEM_STARTED, &parameters[4], &nulls[4], 5);
+	DirectSet(item, HISTORY_ITEM_CREATED, parameters[9]);
+	SetChange(item, nulls[5] ? "active" : "updated", parameters[9],
+			  parameters[10]);
+	DirectSetExpiration(item, HISTORY_ITEM_EXPIRATION,
+						HISTORY_ITEM_EXPIRATION_DAY, expiration);
+	return !TIMESTAMP_NOT_FINITE(expiration);
+}
+
+/*
+ * PARENT_IS_LIVE
+ */
+static bool
+IsLiveParent(const DirectRow *activity, const Datum *parameters)
+{
+	return activity->values[ACTIVITY_STATUS] !=
+			   DirectLabel(activity, ACTIVITY_STATUS, "deleted") &&
+		   DatumGetTimestampTz(activity->values[ACTIVITY_EXPIRATION]) >
+			   DatumGetTimestampTz(parameters[9]) &&
+		   DirectIsText(activity, ACTIVITY_APP_ID, parameters[3]);
+}
+
+static const int activity_key[] = {ACTIVITY_USER_ID, ACTIVITY_ID};
+static const int activity_of_item[] = {HISTORY_ITEM_USER_ID,
+									   HISTORY_ITEM_ACTIVITY_ID};
+
+static const DirectParent activity_directly = {.shape = &activity_shape,
+											   .key_length = 2,
+											   .condition_count = 3,
+											   .referring = activity_of_item,
+											   .key = activity_key,
+											   .is_it = IsLiveParent};
+
+static const DirectStatement insert_directly = {.command = CMD_INSERT,
+												.shape = &history_item_shape,
+												.key_length = 3,
+												.generated_count = 2,
+												.parent = &activity_directly,
+												.change = FillItem};
 
 /* clang-format off */
 
@@ -163,7 +213,8 @@ static KeptPlan insert_item = {
 	"RETURNING " HISTORY_ITEM_COLUMNS,
 	.nparams = ITEM_PARAMETERS,
 	.types = ITEM_TYPES,
-	.by_key = true
+	.by_key = true,
+	.direct = &insert_directly
 };
 
 /* $1 user_id, $2 activity id, $3 newest item's number */
@@ -186,10 +237,11 @@ RaiseNewest(DirectRow *activity, const Datum *parameters, const bool *nulls)
 	return true;
 }
 
-static const DirectUpdate note_newest_directly = {.shape = &activity_shape,
-												  .key_length = 2,
-												  .generated_count = 3,
-												  .change = RaiseNewest};
+static const DirectStatement note_newest_directly = {.command = CMD_UPDATE,
+													 .shape = &activity_shape,
+													 .key_length = 2,
+													 .generated_count = 3,
+													 .change = RaiseNewest};
 
 /* clang-format off */
 
@@ -221,10 +273,11 @@ RaiseHistory(DirectRow *activity, const Datum *parameters, const bool *nulls)
 	return RaiseNewest(activity, parameters, nulls);
 }
 
-static const DirectUpdate note_history_directly = {.shape = &activity_shape,
-												   .key_length = 2,
-												   .generated_count = 3,
-												   .change = RaiseHistory};
+static const DirectStatement note_history_directly = {.command = CMD_UPDATE,
+													  .shape = &activity_shape,
+													  .key_length = 2,
+													  .generated_count = 3,
+													  .change = RaiseHistory};
 
 /* clang-format off */
 
@@ -315,11 +368,12 @@ TouchItem(DirectRow *item, const Datum *parameters, const bool *nulls)
 	return true;
 }
 
-static const DirectUpdate touch_directly = {.shape = &history_item_shape,
-											.key_length = 3,
-											.condition_count = 3,
-											.generated_count = 2,
-											.change = TouchItem};
+static const DirectStatement touch_directly = {.command = CMD_UPDATE,
+											   .shape = &history_item_shape,
+											   .key_length = 3,
+											   .condition_count = 3,
+											   .generated_count = 2,
+											   .change = TouchItem};
 
 /* clang-format off */
 
@@ -465,6 +519,18 @@ StoreSetItem(const HistoryItemDocument *item, ChangeStamp stamp, Datum *values,
 	values[6] = Int64GetDatum(stamp.number);
 }
 
+static void
+SetItemParameters(const HistoryItemKey *key, const HistoryItemDocument *item,
+				  ChangeStamp stamp, Datum *values, bool *nulls)
+{
+	memset(nulls, false, ITEM_PARAMETERS * sizeof(bool));
+	SetItemKey(values, key);
+	StoreSetItem(item, stamp, &values[4], &nulls[4]);
+	values[11] = TimestampTzGetDatum(item->expiration.value);
+	nulls[11] = !item->expiration.given;
+	values[12] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
+}
+
 /*
  * Writes one history item.
  */
@@ -473,14 +539,9 @@ WriteItem(const HistoryItemKey *key, const HistoryItemDocument *item,
 		  ChangeStamp stamp, KeptPlan *const *plans, WrittenItem *written)
 {
 	Datum values[ITEM_PARAMETERS];
-	bool nulls[ITEM_PARAMETERS] = {0};
+	bool nulls[ITEM_PARAMETERS];
 
-	SetItemKey(values, key);
-	StoreSetItem(item, stamp, &values[4], &nulls[4]);
-	values[11] = TimestampTzGetDatum(item->expiration.value);
-	nulls[11] = !item->expiration.given;
-	values[12] = TimestampTzGetDatum(TimestampExpiration(stamp.time));
-
+	SetItemParameters(key, item, stamp, values, nulls);
 	if (TryPlans(plans, values, nulls, written))
 		return STORE_DONE;
 	if (StoreActivityExists(&key->principal, key->activity_id))
@@ -607,6 +668,61 @@ StoreAddItem(const HistoryItemKey *key, const HistoryItemDocument *item,
 		PlanRaiseSuppressed("history_item");
 	*expiration = written.expiration;
 	return !written.replaced;
+}
+
+/* Sessions of one activity that are being inserted. */
+typedef struct ItemInsertion
+{
+	HistoryItemKey key;
+	const ActivityDocument *activity;
+	const pg_uuid_t *ids;
+	ChangeStamp stamp; /* of the next one */
+	int position;
+	bool *inserted;
+} ItemInsertion;
+
+static bool
+NextItem(void *context, Datum *values, bool *nulls)
+{
+	ItemInsertion *insertion = context;
+	int position = insertion->position++;
+
+	if (position == insertion->activity->history_item_count)
+		return false;
+	insertion->key.id = insertion->ids[position];
+	SetItemParameters(&insertion->key,
+					  &insertion->activity->history_items[position],
+					  insertion->stamp, values, nulls);
+	insertion->stamp = ChangeNext(insertion->stamp);
+	return true;
+}
+
+static void
+MarkInserted(void *context, Datum *values, bool *nulls)
+{
+	ItemInsertion *insertion = context;
+
+	insertion->inserted[insertion->position - 1] = true;
+}
+
+/*
+ * Inserts those of an activity's sessions that are not there without
+ * statements, if that can be; stamp is the first one's.  may_be_there is false
+ * when the activity is new.  Returns how many it has looked at.
+ */
+int
+StoreInsertItems(const HistoryItemKey *key, const ActivityDocument *activity,
+				 const pg_uuid_t *ids, ChangeStamp stamp, bool may_be_there,
+				 bool *inserted)
+{
+	ItemInsertion insertion = {.key = *key,
+							   .activity = activity,
+							   .ids = ids,
+							   .stamp = stamp,
+							   .inserted = inserted};
+
+	return PlanInsertDirectly(&insert_item, may_be_there, NextItem,
+							  MarkInserted, &insertion);
 }
 
 /*

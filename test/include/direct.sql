@@ -46,7 +46,7 @@ CREATE FUNCTION random_activity(key text) RETURNS json LANGUAGE sql VOLATILE AS 
 		'fallbackUrl', CASE choice(3) WHEN 0 THEN 'https://www.example.com/' || choice(9) END,
 		'userTimezone', CASE choice(3) WHEN 0 THEN 'Europe/Zurich' END,
 		'contentInfo', CASE choice(3) WHEN 0 THEN jsonb_build_object('@type', repeat('x', choice(4000))) END,
-		'historyItems', CASE choice(6) WHEN 0 THEN sessions(choice(3) + 1)::jsonb END))::json
+		'historyItems', CASE choice(6) WHEN 0 THEN sessions(choice(6) + 1)::jsonb || CASE choice(3) WHEN 0 THEN sessions(choice(2) + 1)::jsonb ELSE '[]' END END))::json
 $$;
 
 CREATE FUNCTION random_session() RETURNS json LANGUAGE sql VOLATILE AS $$
@@ -125,12 +125,12 @@ SELECT a.id, jsonb_build_object('row', to_jsonb(a) - '{created_date_time,last_mo
 	'day', a.expiration_day - (a.expiration_date_time AT TIME ZONE 'UTC')::date, 'expired', a.expiration_date_time < now(),
 	'new', a.created_date_time = a.last_modified_date_time,
 	'retention', CASE WHEN a.expiration_date_time > '2099-01-01' THEN a.expiration_date_time::text END) AS row
-FROM activityfeed.activity a, first
+FROM activityfeed.activity a, first WHERE a.user_id = 'u'
 UNION ALL
 SELECT h.activity_id, jsonb_build_object('row', to_jsonb(h) - '{created_date_time,last_modified_date_time,expiration_date_time,change_number,change_bucket,expiration_day}'::text[],
 	'change', h.change_number - number, 'bucket', h.change_bucket - (h.change_number >> 8),
 	'day', h.expiration_day - (h.expiration_date_time AT TIME ZONE 'UTC')::date, 'expired', h.expiration_date_time < now(),
 	'new', h.created_date_time = h.last_modified_date_time,
 	'retention', CASE WHEN h.expiration_date_time > '2099-01-01' THEN h.expiration_date_time::text END)
-FROM activityfeed.history_item h, first
+FROM activityfeed.history_item h, first WHERE h.user_id = 'u'
 ORDER BY 1, 2;

@@ -1,6 +1,6 @@
-# Updates without the executor (src/direct_update.c): they are made where they
-# may be, nothing else is to be seen of them, and whatever somebody adds to a
-# table that an update has to heed makes them statements again.
+# Updates and inserts without the executor (src/direct_target.c): they are made
+# where they may be, nothing else is to be seen of them, and whatever somebody
+# adds to a table that has to be heeded makes them statements again.
 #
 # auto_explain tells which statements were executed.
 
@@ -30,13 +30,13 @@ for my $database ('direct', 'statements')
 	$node->safe_psql($database, $prepare);
 }
 
-# A trigger that does nothing: every update has to be a statement.
+# A trigger that does nothing: every change has to be a statement.
 $node->safe_psql('statements', join '', map {
-		"CREATE TRIGGER noted AFTER UPDATE ON activityfeed.$_ FOR EACH ROW EXECUTE FUNCTION do_nothing();"
+		"CREATE TRIGGER noted AFTER INSERT OR UPDATE ON activityfeed.$_ FOR EACH ROW EXECUTE FUNCTION do_nothing();"
 } qw(feed activity history_item));
 
-# The tables that a call updates by a statement.
-sub updated_by_statement
+# The tables that a call writes to by a statement.
+sub written_by_statement
 {
 	my ($call, %options) = @_;
 	my ($out, $err);
@@ -49,7 +49,7 @@ sub updated_by_statement
 		stdout => \$out,
 		stderr => \$err);
 	die $err if $err !~ /Query Text: SELECT/;
-	my %tables = map { $_ => 1 } $err =~ /Query Text: UPDATE activityfeed\.(\w+)/g;
+	my %tables = map { $_ => 1 } $err =~ /Query Text: (?:UPDATE|INSERT INTO) activityfeed\.(\w+)/g;
 	return join ' ', sort keys %tables;
 }
 
@@ -58,14 +58,19 @@ my $session = "'u', 'app', activityfeed.activity_id('app', 'a'), '00000000-0000-
 my $heartbeat = "activityfeed.upsert_history_item($session, '{\"startedDateTime\": \"2026-01-01T00:00:00Z\"}')";
 my $touch = "activityfeed.touch_history_item($session, '2026-01-01T00:01:00Z')";
 
-$node->safe_psql($_, "SELECT $put; SELECT $heartbeat") for 'direct', 'statements';
-my %calls = (put => $put, heartbeat => $heartbeat, touch => $touch);
-my %tables = (put => 'activity feed', heartbeat => 'activity feed history_item', touch => 'activity feed history_item');
+# With random ids, of another user: nothing of it is compared.
+my $create = "activityfeed.upsert_activity('v', 'app', document(gen_random_uuid()::text))";
+my $deep = "activityfeed.upsert_activity('v', 'app', document(gen_random_uuid()::text, sessions(5)))";
+my $begin = "activityfeed.upsert_history_item('v', 'app', activityfeed.activity_id('app', 'a'), gen_random_uuid(), '{\"startedDateTime\": \"2026-01-01T00:00:00Z\"}')";
+
+$node->safe_psql($_, "SELECT $put; SELECT $heartbeat; SELECT activityfeed.upsert_activity('v', 'app', document('a'))") for 'direct', 'statements';
+my %calls = (put => $put, heartbeat => $heartbeat, touch => $touch, create => $create, 'deep insert' => $deep, 'new session' => $begin);
+my %tables = map { $_ => $_ =~ /put|create/ ? 'activity feed' : 'activity feed history_item' } keys %calls;
 
 for my $name (sort keys %calls)
 {
-	is(updated_by_statement($calls{$name}), '', "$name: no statement updates");
-	is(updated_by_statement($calls{$name}, database => 'statements'), $tables{$name}, "$name: with triggers, statements do");
+	is(written_by_statement($calls{$name}), '', "$name: no statement writes");
+	is(written_by_statement($calls{$name}, database => 'statements'), $tables{$name}, "$name: with triggers, statements do");
 }
 
 #
@@ -119,10 +124,68 @@ for my $obstacle (@obstacles)
 	my $call = $table eq 'activity' ? $put : $heartbeat;
 
 	$node->safe_psql('direct', $make);
-	is(updated_by_statement($call), $table, "$name: a statement");
+	is(written_by_statement($call), $table, "$name: a statement");
 	$node->safe_psql('direct', $drop);
-	is(updated_by_statement($call), '', "without $name: none");
+	is(written_by_statement($call), '', "without $name: none");
 }
+
+my @insert_obstacles = (
+	[ 'a trigger before a new row', 'history_item', 'CREATE TRIGGER t BEFORE INSERT ON activityfeed.history_item FOR EACH ROW EXECUTE FUNCTION do_nothing()',
+		'DROP TRIGGER t ON activityfeed.history_item' ],
+	[ 'a trigger of an INSERT', 'activity', 'CREATE TRIGGER t BEFORE INSERT ON activityfeed.activity EXECUTE FUNCTION do_nothing()',
+		'DROP TRIGGER t ON activityfeed.activity' ],
+	[ 'a trigger with new rows', 'history_item',
+		'CREATE TRIGGER t AFTER INSERT ON activityfeed.history_item REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION do_nothing()',
+		'DROP TRIGGER t ON activityfeed.history_item' ],
+	[ 'a deferred trigger of an INSERT', 'activity',
+		'CREATE CONSTRAINT TRIGGER t AFTER INSERT ON activityfeed.activity DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION do_nothing()',
+		'DROP TRIGGER t ON activityfeed.activity' ],
+	[ 'a constraint of activities', 'activity', 'ALTER TABLE activityfeed.activity ADD CONSTRAINT c CHECK (change_number > 0)',
+		'ALTER TABLE activityfeed.activity DROP CONSTRAINT c' ],
+	[ 'a column of a domain', 'history_item', q{CREATE DOMAIN d AS int DEFAULT 7; ALTER TABLE activityfeed.history_item ADD extra d},
+		'ALTER TABLE activityfeed.history_item DROP extra; DROP DOMAIN d' ],
+	[ 'an identity column', 'activity', 'ALTER TABLE activityfeed.activity ADD extra int GENERATED ALWAYS AS IDENTITY',
+		'ALTER TABLE activityfeed.activity DROP extra' ],
+	[ 'a deferred unique constraint', 'history_item', 'ALTER TABLE activityfeed.history_item ADD CONSTRAINT c UNIQUE (user_id, change_number) DEFERRABLE INITIALLY DEFERRED',
+		'ALTER TABLE activityfeed.history_item DROP CONSTRAINT c' ],
+	[ 'a deferred foreign key', 'history_item', 'ALTER TABLE activityfeed.history_item ALTER CONSTRAINT history_item_activity_fkey DEFERRABLE INITIALLY DEFERRED',
+		'ALTER TABLE activityfeed.history_item ALTER CONSTRAINT history_item_activity_fkey NOT DEFERRABLE' ],
+	[ 'another foreign key', 'history_item',
+		'CREATE TABLE parent (n int PRIMARY KEY); ALTER TABLE activityfeed.history_item ADD CONSTRAINT c FOREIGN KEY (active_duration_seconds) REFERENCES parent NOT VALID',
+		'DROP TABLE parent CASCADE' ],
+	[ 'a foreign key of activities', 'activity',
+		'CREATE TABLE parent (app_id text COLLATE "C" PRIMARY KEY); ALTER TABLE activityfeed.activity ADD CONSTRAINT c FOREIGN KEY (user_timezone) REFERENCES parent NOT VALID',
+		'DROP TABLE parent CASCADE' ],
+	[ 'no foreign key', 'history_item', 'ALTER TABLE activityfeed.history_item DROP CONSTRAINT history_item_activity_fkey',
+		'ALTER TABLE activityfeed.history_item ADD CONSTRAINT history_item_activity_fkey FOREIGN KEY (user_id, activity_id) REFERENCES activityfeed.activity ON DELETE CASCADE' ],
+	[ 'a child table of activities', 'history_item', 'CREATE TABLE child () INHERITS (activityfeed.activity)', 'DROP TABLE child; ANALYZE activityfeed.activity' ]);
+
+for my $obstacle (@insert_obstacles)
+{
+	my ($name, $table, $make, $drop) = @$obstacle;
+
+	$node->safe_psql('direct', $make);
+	for my $call ($table eq 'activity' ? $create : ($begin, $deep))
+	{
+		like(written_by_statement($call), qr/\b$table$/, "$name: a statement");
+	}
+	$node->safe_psql('direct', $drop);
+	is(written_by_statement($table eq 'activity' ? $create : $deep), '', "without $name: none");
+}
+
+$node->safe_psql('direct', 'CREATE RULE r AS ON INSERT TO activityfeed.history_item DO ALSO NOTIFY noted');
+my ($result, $out, $err) = $node->psql('direct', "SELECT $begin");
+like($err, qr/cannot perform INSERT RETURNING|cannot be used with table that has INSERT or UPDATE rules/, 'a rule for INSERT: a statement, which cannot be');
+$node->safe_psql('direct', 'DROP RULE r ON activityfeed.history_item');
+
+my $own_key = 'FOREIGN KEY (user_id, activity_id) REFERENCES activityfeed.activity';
+$node->safe_psql('direct', "ALTER TABLE activityfeed.history_item DROP CONSTRAINT history_item_activity_fkey; CREATE UNIQUE INDEX i ON activityfeed.activity (user_id, change_number);
+	ALTER TABLE activityfeed.history_item ADD CONSTRAINT history_item_activity_fkey $own_key (user_id, change_number) NOT VALID");
+($result, $out, $err) = $node->psql('direct', "SELECT $begin");
+like($err, qr/violates foreign key constraint "history_item_activity_fkey"/, 'a foreign key to other columns is heeded');
+$node->safe_psql('direct', "ALTER TABLE activityfeed.history_item DROP CONSTRAINT history_item_activity_fkey; DROP INDEX activityfeed.i;
+	ALTER TABLE activityfeed.history_item ADD CONSTRAINT history_item_activity_fkey $own_key ON DELETE CASCADE");
+is(written_by_statement($begin), '', 'with its own key: none');
 
 # Made while a session has its plans.
 $node->safe_psql('direct', qq{
@@ -150,19 +213,26 @@ $node->safe_psql('direct', q{
 	CREATE ROLE service; CREATE ROLE session; CREATE ROLE reader;
 	SELECT activityfeed.grant_service('service'), activityfeed.grant_session('session');
 	GRANT EXECUTE ON FUNCTION document, do_nothing TO PUBLIC});
-is(updated_by_statement($heartbeat, before => 'SET ROLE service'), '', 'a service, for whom row security says yes: no statement');
-is(updated_by_statement($heartbeat, before => "SET activityfeed.user_id = 'u'; SET activityfeed.app_id = 'app'; SET ROLE session"),
+is(written_by_statement($heartbeat, before => 'SET ROLE service'), '', 'a service, for whom row security says yes: no statement');
+is(written_by_statement($heartbeat, before => "SET activityfeed.user_id = 'u'; SET activityfeed.app_id = 'app'; SET ROLE session"),
 	'activity feed history_item', 'a session role: statements with its policies');
-is( updated_by_statement(
+is( written_by_statement(
 		$heartbeat, before => "SET activityfeed.user_id = 'u'; SET activityfeed.app_id = 'app'; SET ROLE service; SELECT $heartbeat; SET ROLE session"),
 	'activity feed history_item',
 	'the same in a connection that acted as a service before');
 $node->safe_psql('direct', q{CREATE POLICY p ON activityfeed.history_item AS RESTRICTIVE FOR UPDATE TO service USING (app_id <> 'secret')});
-is(updated_by_statement($heartbeat, before => 'SET ROLE service'), 'history_item', 'a policy that somebody added: a statement');
+is(written_by_statement($heartbeat, before => 'SET ROLE service'), 'history_item', 'a policy that somebody added: a statement');
 $node->safe_psql('direct', q{DROP POLICY p ON activityfeed.history_item; REVOKE UPDATE ON activityfeed.history_item FROM service});
-my ($result, $out, $err) = $node->psql('direct', "SET ROLE service; SELECT $touch");
+($result, $out, $err) = $node->psql('direct', "SET ROLE service; SELECT $touch");
 like($err, qr/permission denied for table history_item/, 'a service without UPDATE is refused');
 $node->safe_psql('direct', 'GRANT UPDATE ON activityfeed.history_item TO service');
+is(written_by_statement($deep, before => 'SET ROLE service'), '', 'a deep insert by a service: no statement');
+is(written_by_statement($deep, before => "SET activityfeed.user_id = 'v'; SET activityfeed.app_id = 'app'; SET ROLE session"),
+	'activity feed history_item', 'a deep insert by a session role: statements with its policies');
+$node->safe_psql('direct', 'REVOKE INSERT ON activityfeed.activity FROM service');
+($result, $out, $err) = $node->psql('direct', "SET ROLE service; SELECT $create");
+like($err, qr/permission denied for table activity/, 'a service without INSERT is refused');
+$node->safe_psql('direct', 'GRANT INSERT ON activityfeed.activity TO service');
 ($result, $out, $err) = $node->psql('direct', "CREATE PUBLICATION p FOR TABLE activityfeed.feed; ALTER TABLE activityfeed.feed REPLICA IDENTITY NOTHING; SELECT $put");
 like($err, qr/cannot update table "feed" because it does not have a replica identity/, 'a publication without a replica identity is told');
 $node->safe_psql('direct', 'DROP PUBLICATION p; ALTER TABLE activityfeed.feed REPLICA IDENTITY DEFAULT');
@@ -175,7 +245,7 @@ $node->safe_psql('direct', q{
 	CREATE INDEX exact ON activityfeed.history_item (user_id, last_modified_date_time);
 	CREATE INDEX newest ON activityfeed.activity (history_change_number);
 	CREATE INDEX clock ON activityfeed.feed (last_modified_date_time)});
-is(updated_by_statement($heartbeat), '', 'more indexes: no statement');
+is(written_by_statement($heartbeat), '', 'more indexes: no statement');
 $node->safe_psql('direct', q{
 	SELECT count(activityfeed.upsert_activity('wide', 'app', document(i::text, sessions(3)))) FROM generate_series(1, 50) i;
 	DO $$
@@ -191,6 +261,9 @@ is($node->safe_psql('direct', q{SELECT count(*) FROM pg_class i JOIN pg_index x 
 is( $node->safe_psql('direct', q{SELECT count(*), count(*) FILTER (WHERE (SELECT count(*) FROM activityfeed.history_items(user_id, app_id, id)) = 3), min(length(content_info::text))
 	FROM activityfeed.activity WHERE user_id = 'wide'}), '50|50|60015', 'wide values stay');
 is(broken_feeds($node, 'direct'), '', 'the feeds are as they have to be');
+($result, $out, $err) = $node->psql('direct', "CREATE UNIQUE INDEX only_one ON activityfeed.activity (user_id, app_display_name) NULLS NOT DISTINCT WHERE user_id = 'one'; SELECT activityfeed.upsert_activity('one', 'app', document(k)) FROM (VALUES ('a'), ('b')) v (k)");
+like($err, qr/duplicate key value violates unique constraint "only_one"/, "somebody's unique index is heeded");
+$node->safe_psql('direct', 'DROP INDEX activityfeed.only_one');
 
 my $feed = q{(SELECT change_number FROM activityfeed.feed WHERE user_id = 'u')};
 is($node->safe_psql('direct', qq{

@@ -1,0 +1,47 @@
+/*
+ * direct_target.h
+ *		The table of a statement that is done without the executor.
+ */
+#ifndef ACTIVITYFEED_DIRECT_TARGET_H
+#define ACTIVITYFEED_DIRECT_TARGET_H
+
+#include "access/genam.h"
+#include "executor/executor.h"
+#include "nodes/plannodes.h"
+#include "utils/rel.h"
+
+#include "direct.h"
+
+typedef struct DirectTarget
+{
+	const KeptPlan *plan;
+	const PlannedStmt *statement;
+	Relation table;
+	RowPlaces places; /* of the columns in the table */
+	PlanRowTaker take;
+	void *context;
+} DirectTarget;
+
+/*
+ * Does what the statement says; target says which, and is not open yet.
+ */
+typedef DirectResult (*DirectAction)(DirectTarget *target, void *context);
+
+/* What changed between PostgreSQL 15 and 18. */
+#if PG_VERSION_NUM >= 180000
+#define BEGIN_INDEX_SCAN(table, index, snapshot, keys) \
+	index_beginscan(table, index, snapshot, NULL, keys, 0)
+#else
+#define BEGIN_INDEX_SCAN(table, index, snapshot, keys) \
+	index_beginscan(table, index, snapshot, keys, 0)
+#endif
+
+extern DirectResult DirectRun(DirectTarget *target, DirectAction action,
+							  void *context);
+extern void DirectOpenTable(DirectTarget *target);
+extern void DirectCloseTable(DirectTarget *target);
+extern bool DirectFindRow(IndexScanDesc scan, const KeptPlan *plan,
+						  const Datum *key, int length, TupleTableSlot *slot);
+extern bool DirectFitColumns(TupleDesc type, bool *nulls);
+
+#endif /* ACTIVITYFEED_DIRECT_TARGET_H */
