@@ -105,6 +105,9 @@ COMMENT ON COLUMN activityfeed.graph_response.body IS
 -- What is indexed is the number divided by 256 (the bucket), so that a
 -- heartbeat is a HOT update nearly always.
 --
+-- What a heartbeat changes stands together in history_item: the WAL of an update
+-- has all that is between the first and the last byte that differ.
+--
 -- The tables of a feed have no CHECK constraints: the executor parses each of
 -- them anew for every statement, and the functions let nothing through that
 -- they would refuse.
@@ -194,14 +197,14 @@ CREATE TABLE activityfeed.history_item (
 	id uuid NOT NULL,
 	app_id text COLLATE "C" NOT NULL,
 	started_date_time timestamptz,
-	last_active_date_time timestamptz,
-	active_duration_seconds int,
-	active_duration_given boolean NOT NULL,
 	user_timezone text,
 	status activityfeed.status NOT NULL,
 	created_date_time timestamptz NOT NULL,
-	last_modified_date_time timestamptz NOT NULL,
 	expiration_date_time timestamptz NOT NULL,
+	active_duration_given boolean NOT NULL,
+	active_duration_seconds int,
+	last_active_date_time timestamptz,
+	last_modified_date_time timestamptz NOT NULL,
 	change_number bigint NOT NULL,
 	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number OPERATOR(pg_catalog.>>) 8) STORED,
 	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::pg_catalog.date) STORED,
