@@ -46,7 +46,6 @@ typedef struct DirectStatement
 	const RowShape *shape;
 	int key_length;
 	int condition_count;		/* of an UPDATE, beside the key */
-	int generated_count;		/* the table's generated columns */
 	const DirectParent *parent; /* of an INSERT; or NULL */
 	bool
 		is_looked_for; /* an INSERT follows a look that did not find the key */

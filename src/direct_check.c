@@ -143,34 +143,6 @@ DirectIsOwnKey(const KeptPlan *plan, Relation index, int length)
 }
 
 /*
- * Whether columns have the types that they were made with, so that a value is
- * stored as it is, and as many are generated as we calculate.
- */
-static bool
-HasOwnColumns(const DirectTarget *target)
-{
-	const DirectStatement *direct = target->plan->direct;
-	int generated_count;
-
-	return RowHasTypes(direct->shape, RelationGetDescr(target->table),
-					   &target->places, &generated_count) &&
-		   generated_count == direct->generated_count;
-}
-
-/*
- * Whether a row type has our columns and no others, which might have defaults.
- */
-static bool
-HasNoOtherColumns(TupleDesc type, const RowShape *shape)
-{
-	int count = 0;
-
-	for (int i = 0; i < type->natts; i++)
-		count += !TupleDescAttr(type, i)->attisdropped;
-	return count == shape->count;
-}
-
-/*
  * Whether a change of this kind runs triggers for the statement, even for one
  * that finds no row.
  */
@@ -196,17 +168,14 @@ DirectIsAsInstalled(const DirectTarget *target, Relation index)
 {
 	const DirectStatement *direct = target->plan->direct;
 	Relation table = target->table;
-	TupleDesc type = RelationGetDescr(table);
 
 	return table->rd_rel->relkind == RELKIND_RELATION &&
 		   !table->rd_rel->relispartition &&
 		   DirectIsOwnKey(target->plan, index, direct->key_length) &&
 		   !HasStatementTriggers(table, direct->command) &&
-		   type->constr != NULL && type->constr->num_check == 0 &&
-		   type->constr->num_defval == direct->generated_count &&
-		   HasOwnColumns(target) &&
-		   (direct->command == CMD_UPDATE ||
-			HasNoOtherColumns(type, direct->shape));
+		   target->columns.are_own &&
+		   RelationGetDescr(table)->constr->num_check == 0 &&
+		   (direct->command == CMD_UPDATE || !target->columns.have_others);
 }
 
 /*
@@ -224,7 +193,7 @@ IsOwnForeignKey(const DirectTarget *target, const ForeignKeyCacheInfo *key,
 	for (int i = 0; i < key->nkeys; i++)
 	{
 		if (key->conkey[i] !=
-				target->places.places[parent->referring[i]] + 1 ||
+				target->columns.places.places[parent->referring[i]] + 1 ||
 			key->confkey[i] != places->places[parent->key[i]] + 1)
 			return false;
 	}

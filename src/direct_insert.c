@@ -121,22 +121,19 @@ HoldParentIn(const DirectTarget *target, const Insertion *insertion,
 			 Relation table, Relation index)
 {
 	const DirectParent *parent = target->plan->direct->parent;
-	int generated_count;
 	TupleTableSlot *slot;
 	IndexScanDesc scan;
-	RowPlaces places;
+	DirectColumns columns;
 	bool is_held;
 
-	RowLocate(parent->shape, RelationGetDescr(table), &places);
-	if (!RowHasTypes(parent->shape, RelationGetDescr(table), &places,
-					 &generated_count) ||
-		!DirectRefersTo(target, table, &places) ||
+	DirectDescribeColumns(parent->shape, table, &columns);
+	if (!columns.are_own || !DirectRefersTo(target, table, &columns.places) ||
 		!DirectIsOwnKey(target->plan, index, parent->key_length))
 		return false;
 	slot = table_slot_create(table, NULL);
 	scan = BEGIN_INDEX_SCAN(table, index, GetActiveSnapshot(),
 							parent->key_length);
-	is_held = HoldFound(target, insertion, table, &places, scan, slot);
+	is_held = HoldFound(target, insertion, table, &columns.places, scan, slot);
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	return is_held;
@@ -172,7 +169,7 @@ FillRow(const DirectTarget *target, Insertion *insertion)
 		return false;
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, row.type->natts * sizeof(bool));
-	RowPut(&target->places, insertion->values, insertion->nulls,
+	RowPut(&target->columns.places, insertion->values, insertion->nulls,
 		   slot->tts_values, slot->tts_isnull);
 	if (!DirectFitColumns(row.type, slot->tts_isnull))
 		return false;

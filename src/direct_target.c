@@ -90,8 +90,8 @@ DirectOpenTable(DirectTarget *target)
 		table_open(rt_fetch(position, statement->rtable)->relid, NoLock);
 	CHECK_PERMISSIONS(statement);
 	CheckCmdReplicaIdentity(target->table, statement->commandType);
-	RowLocate(target->plan->direct->shape, RelationGetDescr(target->table),
-			  &target->places);
+	DirectDescribeColumns(target->plan->direct->shape, target->table,
+						  &target->columns);
 }
 
 void

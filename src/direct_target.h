@@ -11,13 +11,14 @@
 #include "utils/rel.h"
 
 #include "direct.h"
+#include "direct_columns.h"
 
 typedef struct DirectTarget
 {
 	const KeptPlan *plan;
 	const PlannedStmt *statement;
 	Relation table;
-	RowPlaces places; /* of the columns in the table */
+	DirectColumns columns; /* of the table */
 	PlanRowTaker take;
 	void *context;
 } DirectTarget;

@@ -83,10 +83,12 @@ ChangeRow(const DirectTarget *target, const Parameters *parameters,
 
 	memcpy(next->tts_values, old->tts_values, natts * sizeof(Datum));
 	memcpy(next->tts_isnull, old->tts_isnull, natts * sizeof(bool));
-	RowPick(&target->places, old->tts_values, old->tts_isnull, values, nulls);
+	RowPick(&target->columns.places, old->tts_values, old->tts_isnull, values,
+			nulls);
 	if (!update->change(&row, parameters->values, parameters->nulls))
 		return false;
-	RowPut(&target->places, values, nulls, next->tts_values, next->tts_isnull);
+	RowPut(&target->columns.places, values, nulls, next->tts_values,
+		   next->tts_isnull);
 	if (!DirectFitColumns(row.type, next->tts_isnull))
 		return false;
 	ExecStoreVirtualTuple(next);

@@ -252,33 +252,6 @@ RowPut(const RowPlaces *places, const Datum *values, const bool *nulls,
 }
 
 /*
- * Whether a row type has all of a row's columns, with the types that they were
- * made with and nothing that a value would have to be fitted to; and how many
- * of them are generated.
- */
-bool
-RowHasTypes(const RowShape *shape, TupleDesc type, const RowPlaces *places,
-			int *generated_count)
-{
-	*generated_count = 0;
-	for (int i = 0; i < shape->count; i++)
-	{
-		Form_pg_attribute attribute;
-
-		if (places->places[i] < 0)
-			return false;
-		attribute = TupleDescAttr(type, places->places[i]);
-		*generated_count += attribute->attgenerated != '\0';
-		if (attribute->atttypmod != -1 ||
-			(OidIsValid(shape->types[i])
-				 ? attribute->atttypid != shape->types[i]
-				 : !attribute->attbyval || attribute->attlen != sizeof(Oid)))
-			return false;
-	}
-	return true;
-}
-
-/*
  * Picks a row's columns out of those of a row type; those that it lacks are
  * null.
  */

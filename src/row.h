@@ -171,8 +171,6 @@ extern Oid RowAttributeType(TupleDesc type, const char *name);
 extern void RowLocate(const RowShape *shape, TupleDesc type,
 					  RowPlaces *places);
 extern Datum RowLabel(TupleDesc type, const char *name, const char *label);
-extern bool RowHasTypes(const RowShape *shape, TupleDesc type,
-						const RowPlaces *places, int *generated_count);
 extern void RowPick(const RowPlaces *places, const Datum *all_values,
 					const bool *all_nulls, Datum *values, bool *nulls);
 extern void RowPut(const RowPlaces *places, const Datum *values,

@@ -138,13 +138,11 @@ static const DirectStatement replace_directly = {.command = CMD_UPDATE,
 												 .shape = &activity_shape,
 												 .key_length = 2,
 												 .condition_count = 4,
-												 .generated_count = 3,
 												 .change = ReplaceActivity};
 
 static const DirectStatement insert_directly = {.command = CMD_INSERT,
 												.shape = &activity_shape,
 												.key_length = 2,
-												.generated_count = 3,
 												.is_looked_for = true,
 												.change = FillActivity};
 

@@ -98,7 +98,6 @@ static const DirectStatement replace_live_directly = {
 	.shape = &history_item_shape,
 	.key_length = 3,
 	.condition_count = 3,
-	.generated_count = 2,
 	.change = ReplaceLiveItem};
 
 /*
@@ -150,7 +149,6 @@ static const DirectParent activity_directly = {.shape = &activity_shape,
 static const DirectStatement insert_directly = {.command = CMD_INSERT,
 												.shape = &history_item_shape,
 												.key_length = 3,
-												.generated_count = 2,
 												.parent = &activity_directly,
 												.change = FillItem};
 
@@ -240,7 +238,6 @@ RaiseNewest(DirectRow *activity, const Datum *parameters, const bool *nulls)
 static const DirectStatement note_newest_directly = {.command = CMD_UPDATE,
 													 .shape = &activity_shape,
 													 .key_length = 2,
-													 .generated_count = 3,
 													 .change = RaiseNewest};
 
 /* clang-format off */
@@ -276,7 +273,6 @@ RaiseHistory(DirectRow *activity, const Datum *parameters, const bool *nulls)
 static const DirectStatement note_history_directly = {.command = CMD_UPDATE,
 													  .shape = &activity_shape,
 													  .key_length = 2,
-													  .generated_count = 3,
 													  .change = RaiseHistory};
 
 /* clang-format off */
@@ -372,7 +368,6 @@ static const DirectStatement touch_directly = {.command = CMD_UPDATE,
 											   .shape = &history_item_shape,
 											   .key_length = 3,
 											   .condition_count = 3,
-											   .generated_count = 2,
 											   .change = TouchItem};
 
 /* clang-format off */

@@ -64,6 +64,21 @@ ALTER TABLE activity ALTER COLUMN history_bucket DROP EXPRESSION, ADD COLUMN hos
 SELECT * FROM pg_temp.upsert('{"activitySourceHost": "https://longer.example.com"}');
 SELECT host_length = length(activity_source_host) AS generated FROM activity WHERE user_id = 'direct';
 ROLLBACK;
+-- the same columns, generated otherwise
+BEGIN;
+SET LOCAL client_min_messages = warning;
+ALTER TABLE history_item DROP COLUMN change_bucket CASCADE;
+ALTER TABLE history_item ADD COLUMN change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number >> 4) STORED;
+SELECT pg_temp.touch('2018-02-26T20:54:08Z');
+SELECT change_bucket = change_number >> 4 AS generated FROM history_item WHERE user_id = 'direct';
+ROLLBACK;
+BEGIN;
+SET LOCAL client_min_messages = warning;
+ALTER TABLE activity DROP COLUMN expiration_day CASCADE;
+ALTER TABLE activity ADD COLUMN expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'Etc/GMT-14')::date + 3) STORED;
+SELECT * FROM pg_temp.upsert('{"appActivityId": "y"}');
+SELECT expiration_day = (expiration_date_time AT TIME ZONE 'Etc/GMT-14')::date + 3 AS generated FROM activity WHERE user_id = 'direct' AND app_activity_id = 'y';
+ROLLBACK;
 -- infinity
 BEGIN;
 UPDATE activity SET history_expiration_date_time = 'infinity' WHERE user_id = 'direct';
