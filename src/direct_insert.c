@@ -70,8 +70,9 @@ typedef enum RowOutcome
 
 /*
  * Sees to it that nobody takes the row away before this transaction ends, as
- * the foreign key's trigger does.  What the transaction has written itself
- * needs no lock.
+ * the foreign key's trigger does: neither the version that is seen nor those
+ * that others are about to put in its place.  What the transaction has written
+ * itself needs no lock.
  */
 static bool
 HoldRow(Relation table, TupleTableSlot *slot)
@@ -86,9 +87,10 @@ HoldRow(Relation table, TupleTableSlot *slot)
 	if (TransactionIdIsCurrentTransactionId(DatumGetTransactionId(writer)))
 		return true;
 	locked = table_slot_create(table, NULL);
-	result = table_tuple_lock(table, &slot->tts_tid, GetActiveSnapshot(),
-							  locked, GetCurrentCommandId(false),
-							  LockTupleKeyShare, LockWaitBlock, 0, &failure);
+	result = table_tuple_lock(
+		table, &slot->tts_tid, GetActiveSnapshot(), locked,
+		GetCurrentCommandId(false), LockTupleKeyShare, LockWaitBlock,
+		TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure);
 	ExecDropSingleTupleTableSlot(locked);
 	return result == TM_Ok;
 }
@@ -144,7 +146,8 @@ HoldParent(const DirectTarget *target, const Insertion *insertion,
 		   Oid index_id)
 {
 	Relation index = index_open(index_id, AccessShareLock);
-	Relation table = table_open(index->rd_index->indrelid, AccessShareLock);
+	/* for who locks rows, see LOCK TABLE */
+	Relation table = table_open(index->rd_index->indrelid, RowShareLock);
 	bool is_held = HoldParentIn(target, insertion, table, index);
 
 	table_close(table, NoLock);

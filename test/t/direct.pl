@@ -187,6 +187,11 @@ $node->safe_psql('direct', "ALTER TABLE activityfeed.history_item DROP CONSTRAIN
 	ALTER TABLE activityfeed.history_item ADD CONSTRAINT history_item_activity_fkey $own_key ON DELETE CASCADE");
 is(written_by_statement($begin), '', 'with its own key: none');
 
+# As the foreign key's trigger does.
+is($node->safe_psql('direct', qq{BEGIN; SELECT $begin \\g /dev/null
+	SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'activityfeed.activity'::regclass AND mode = 'RowShareLock'}),
+	'RowShareLock', 'the table whose row is locked is open for that');
+
 # Made while a session has its plans.
 $node->safe_psql('direct', qq{
 	SELECT $heartbeat;
