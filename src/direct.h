@@ -76,6 +76,7 @@ extern int DirectInsertRows(KeptPlan *plan, bool may_be_there,
 							void *context);
 
 extern Datum DirectLabel(const DirectRow *row, int column, const char *label);
+extern bool DirectIsOther(const DirectRow *row, int column, const char *label);
 extern bool DirectIsText(const DirectRow *row, int column, Datum value);
 extern int64 DirectGreatest(const DirectRow *row, int column, int64 value);
 extern void DirectSet(DirectRow *row, int column, Datum value);

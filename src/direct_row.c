@@ -21,12 +21,24 @@ DirectLabel(const DirectRow *row, int column, const char *label)
 }
 
 /*
- * Whether a column of text COLLATE "C" that is not null is equal to a value.
+ * Whether a column of an enum is another label than this.  As in SQL, a null is
+ * nothing: somebody may have dropped NOT NULL.
+ */
+bool
+DirectIsOther(const DirectRow *row, int column, const char *label)
+{
+	return !row->nulls[column] &&
+		   row->values[column] != DirectLabel(row, column, label);
+}
+
+/*
+ * Whether a column of text COLLATE "C" is equal to a value.
  */
 bool
 DirectIsText(const DirectRow *row, int column, Datum value)
 {
-	return DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID,
+	return !row->nulls[column] &&
+		   DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID,
 												row->values[column], value));
 }
 

@@ -64,8 +64,7 @@
 static bool
 IsLiveActivity(const DirectRow *activity, const Datum *parameters)
 {
-	return activity->values[ACTIVITY_STATUS] !=
-			   DirectLabel(activity, ACTIVITY_STATUS, "deleted") &&
+	return DirectIsOther(activity, ACTIVITY_STATUS, "deleted") &&
 		   DatumGetTimestampTz(activity->values[ACTIVITY_EXPIRATION]) >
 			   DatumGetTimestampTz(parameters[12]) &&
 		   DirectIsText(activity, ACTIVITY_APP_ID, parameters[2]) &&

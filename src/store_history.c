@@ -56,8 +56,7 @@ static bool
 IsLiveItem(const DirectRow *item, Datum app_id, Datum time)
 {
 	return !item->nulls[HISTORY_ITEM_STARTED] &&
-		   item->values[HISTORY_ITEM_STATUS] !=
-			   DirectLabel(item, HISTORY_ITEM_STATUS, "deleted") &&
+		   DirectIsOther(item, HISTORY_ITEM_STATUS, "deleted") &&
 		   DatumGetTimestampTz(item->values[HISTORY_ITEM_EXPIRATION]) >
 			   DatumGetTimestampTz(time) &&
 		   DirectIsText(item, HISTORY_ITEM_APP_ID, app_id);
@@ -128,8 +127,7 @@ FillItem(DirectRow *item, const Datum *parameters, const bool *nulls)
 static bool
 IsLiveParent(const DirectRow *activity, const Datum *parameters)
 {
-	return activity->values[ACTIVITY_STATUS] !=
-			   DirectLabel(activity, ACTIVITY_STATUS, "deleted") &&
+	return DirectIsOther(activity, ACTIVITY_STATUS, "deleted") &&
 		   DatumGetTimestampTz(activity->values[ACTIVITY_EXPIRATION]) >
 			   DatumGetTimestampTz(parameters[9]) &&
 		   DirectIsText(activity, ACTIVITY_APP_ID, parameters[3]);

@@ -210,6 +210,22 @@ is($node->safe_psql('direct', q{
 	SELECT count(*) FROM noted}), '2', 'a trigger of a statement that finds no row runs');
 $node->safe_psql('direct', 'DROP TRIGGER t ON activityfeed.feed');
 
+# NOT NULL, dropped: what is null is not equal, and nothing to stumble over.
+for my $column ('app_id', 'status')
+{
+	for my $case ([ activity => $put ], [ activity => $begin =~ s/'v'/'u'/r ], [ history_item => $heartbeat ], [ history_item => $touch ])
+	{
+		my ($table, $call) = @$case;
+		my ($direct, $statements) = map {
+			my ($result, $out, $err) = $node->psql($_, "BEGIN; ALTER TABLE activityfeed.$table ALTER $column DROP NOT NULL;
+				UPDATE activityfeed.$table SET $column = NULL; SELECT $call");
+			$err =~ /ERROR:  (.*)/ ? $1 : 'none';
+		} 'direct', 'statements';
+
+		is($direct, $statements, "$column of $table is null: $direct");
+	}
+}
+
 #
 # Who may.
 #
