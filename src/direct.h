@@ -47,8 +47,7 @@ typedef struct DirectStatement
 	int key_length;
 	int condition_count;		/* of an UPDATE, beside the key */
 	const DirectParent *parent; /* of an INSERT; or NULL */
-	bool
-		is_looked_for; /* an INSERT follows a look that did not find the key */
+	const KeptPlan *look;		/* what looks for the key before; or NULL */
 
 	/*
 	 * Replaces values, those of generated columns too; those of a row that is

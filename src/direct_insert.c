@@ -329,7 +329,9 @@ DirectInsertRow(KeptPlan *plan, const Datum *parameters, const bool *nulls,
 				PlanRowTaker take, void *context)
 {
 	DirectTarget target = {.plan = plan, .take = take, .context = context};
-	Insertion insertion = {.may_be_there = !plan->direct->is_looked_for};
+	const KeptPlan *look = plan->direct->look;
+	Insertion insertion = {.may_be_there =
+							   look == NULL || !look->found_no_key};
 
 	memcpy(insertion.parameters, parameters, plan->nparams * sizeof(Datum));
 	if (nulls != NULL)

@@ -179,12 +179,14 @@ ExecuteDirectly(KeptPlan *plan, const Datum *values, const bool *nulls,
 {
 	DirectResult result;
 
+	plan->found_no_key = false;
 	if (plan->direct == NULL || plan->is_custom)
 		return false;
 	if (plan->direct->command == CMD_UPDATE)
 		result = DirectUpdateRow(plan, values, nulls, take, context);
 	else
 		result = DirectInsertRow(plan, values, nulls, take, context);
+	plan->found_no_key = result == DIRECT_NO_ROW;
 	*processed = result == DIRECT_DONE ? 1 : 0;
 	return result != DIRECT_NOT_DONE;
 }

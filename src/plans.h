@@ -27,9 +27,10 @@ typedef struct KeptPlan
 	bool for_service; /* planned without row security */
 	const struct DirectStatement *direct; /* the same in C, or NULL */
 	bool is_custom;						  /* planned for each execution */
-	SPIPlanPtr plan;					  /* NULL until first used */
-	const char *query_string;			  /* the plan cache's copy of sql */
-	struct KeptPlan *next; /* of those in use, see planner_hook.c */
+	bool found_no_key; /* the last time: direct, and no row had that key */
+	SPIPlanPtr plan;   /* NULL until first used */
+	const char *query_string; /* the plan cache's copy of sql */
+	struct KeptPlan *next;	  /* of those in use, see planner_hook.c */
 } KeptPlan;
 
 /*

@@ -139,10 +139,12 @@ static const DirectStatement replace_directly = {.command = CMD_UPDATE,
 												 .condition_count = 4,
 												 .change = ReplaceActivity};
 
+static KeptPlan replace_activity;
+
 static const DirectStatement insert_directly = {.command = CMD_INSERT,
 												.shape = &activity_shape,
 												.key_length = 2,
-												.is_looked_for = true,
+												.look = &replace_activity,
 												.change = FillActivity};
 
 /* clang-format off */

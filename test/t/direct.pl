@@ -286,6 +286,20 @@ is(broken_feeds($node, 'direct'), '', 'the feeds are as they have to be');
 like($err, qr/duplicate key value violates unique constraint "only_one"/, "somebody's unique index is heeded");
 $node->safe_psql('direct', 'DROP INDEX activityfeed.only_one');
 
+# A row that is there is not inserted and taken back.
+sub inserted
+{
+	my ($table, @calls) = @_;
+	my $run = join '', map { "SELECT $_ \\g /dev/null\n" } @calls;
+
+	return $node->safe_psql('direct', "BEGIN; $run SELECT pg_stat_get_xact_tuples_inserted('activityfeed.$table'::regclass)");
+}
+
+my $once = "activityfeed.upsert_activity('once', 'app', document('a', sessions(5)))";
+is(inserted('activity', $once, $once), 1, 'an activity that is there: one row was inserted');
+is(inserted('activity', $once, "activityfeed.delete_activity('once', 'app', activityfeed.activity_id('app', 'a'))", $once), 1, 'a tombstone that becomes an activity: one');
+is(inserted('history_item', $once, $once), 5, 'sessions that are there: one row each');
+
 my $feed = q{(SELECT change_number FROM activityfeed.feed WHERE user_id = 'u')};
 is($node->safe_psql('direct', qq{
 	CREATE TEMP TABLE before AS SELECT $feed AS n;
