@@ -183,7 +183,11 @@ $node->safe_psql('direct', "ALTER TABLE activityfeed.history_item DROP CONSTRAIN
 	ALTER TABLE activityfeed.history_item ADD CONSTRAINT history_item_activity_fkey $own_key (user_id, change_number) NOT VALID");
 ($result, $out, $err) = $node->psql('direct', "SELECT $begin");
 like($err, qr/violates foreign key constraint "history_item_activity_fkey"/, 'a foreign key to other columns is heeded');
-$node->safe_psql('direct', "ALTER TABLE activityfeed.history_item DROP CONSTRAINT history_item_activity_fkey; DROP INDEX activityfeed.i;
+$node->safe_psql('direct', "ALTER TABLE activityfeed.history_item DROP CONSTRAINT history_item_activity_fkey; CREATE TABLE parent (LIKE activityfeed.activity INCLUDING ALL);
+	ALTER TABLE activityfeed.history_item ADD CONSTRAINT history_item_activity_fkey FOREIGN KEY (user_id, activity_id) REFERENCES parent NOT VALID");
+($result, $out, $err) = $node->psql('direct', "SELECT $begin");
+like($err, qr/is not present in table "parent"/, 'a foreign key to another table is heeded');
+$node->safe_psql('direct', "ALTER TABLE activityfeed.history_item DROP CONSTRAINT history_item_activity_fkey; DROP INDEX activityfeed.i; DROP TABLE parent;
 	ALTER TABLE activityfeed.history_item ADD CONSTRAINT history_item_activity_fkey $own_key ON DELETE CASCADE");
 is(written_by_statement($begin), '', 'with its own key: none');
 
@@ -250,6 +254,17 @@ $node->safe_psql('direct', 'GRANT UPDATE ON activityfeed.history_item TO service
 is(written_by_statement($deep, before => 'SET ROLE service'), '', 'a deep insert by a service: no statement');
 is(written_by_statement($deep, before => "SET activityfeed.user_id = 'v'; SET activityfeed.app_id = 'app'; SET ROLE session"),
 	'activity feed history_item', 'a deep insert by a session role: statements with its policies');
+for my $case ([ activity => $create ], [ history_item => $begin ], [ history_item => $deep ])
+{
+	my ($table, $call) = @$case;
+	my $policy = "CREATE POLICY p ON activityfeed.$table AS RESTRICTIVE FOR INSERT TO service WITH CHECK";
+
+	$node->safe_psql('direct', "$policy (app_id <> 'secret')");
+	like(written_by_statement($call, before => 'SET ROLE service'), qr/\b$table$/, "a policy for new rows of $table that somebody added: a statement");
+	($result, $out, $err) = $node->psql('direct', "SET ROLE service; SELECT $call; RESET ROLE; DROP POLICY p ON activityfeed.$table; $policy (app_id <> 'app'); SET ROLE service; SELECT $call");
+	like($err, qr/violates row-level security policy "p" for table "$table"/, "one that is made in the middle of a session: refused");
+	$node->safe_psql('direct', "DROP POLICY p ON activityfeed.$table");
+}
 $node->safe_psql('direct', 'REVOKE INSERT ON activityfeed.activity FROM service');
 ($result, $out, $err) = $node->psql('direct', "SET ROLE service; SELECT $create");
 like($err, qr/permission denied for table activity/, 'a service without INSERT is refused');
