@@ -151,7 +151,7 @@ my @insert_obstacles = (
 	[ 'a deferred foreign key', 'history_item', 'ALTER TABLE activityfeed.history_item ALTER CONSTRAINT history_item_activity_fkey DEFERRABLE INITIALLY DEFERRED',
 		'ALTER TABLE activityfeed.history_item ALTER CONSTRAINT history_item_activity_fkey NOT DEFERRABLE' ],
 	[ 'another foreign key', 'history_item',
-		'CREATE TABLE parent (n int PRIMARY KEY); ALTER TABLE activityfeed.history_item ADD CONSTRAINT c FOREIGN KEY (active_duration_seconds) REFERENCES parent NOT VALID',
+		'CREATE TABLE parent (n int PRIMARY KEY); ALTER TABLE activityfeed.history_item ADD CONSTRAINT z FOREIGN KEY (active_duration_seconds) REFERENCES parent NOT VALID',
 		'DROP TABLE parent CASCADE' ],
 	[ 'a foreign key of activities', 'activity',
 		'CREATE TABLE parent (app_id text COLLATE "C" PRIMARY KEY); ALTER TABLE activityfeed.activity ADD CONSTRAINT c FOREIGN KEY (user_timezone) REFERENCES parent NOT VALID',
@@ -190,6 +190,14 @@ like($err, qr/is not present in table "parent"/, 'a foreign key to another table
 $node->safe_psql('direct', "ALTER TABLE activityfeed.history_item DROP CONSTRAINT history_item_activity_fkey; DROP INDEX activityfeed.i; DROP TABLE parent;
 	ALTER TABLE activityfeed.history_item ADD CONSTRAINT history_item_activity_fkey $own_key ON DELETE CASCADE");
 is(written_by_statement($begin), '', 'with its own key: none');
+
+for my $case ([ activity => app_display_name => $create ], [ history_item => user_timezone => $begin ], [ history_item => user_timezone => $deep ])
+{
+	my ($table, $column, $call) = @$case;
+
+	($result, $out, $err) = $node->psql('direct', "BEGIN; UPDATE activityfeed.$table SET $column = '-'; ALTER TABLE activityfeed.$table ALTER $column SET NOT NULL; SELECT $call");
+	like($err, qr/null value in column "$column" of relation "$table" violates not-null constraint/, "a $column that may not be null any more: refused");
+}
 
 # As the foreign key's trigger does.
 is($node->safe_psql('direct', qq{BEGIN; SELECT $begin \\g /dev/null
