@@ -171,6 +171,20 @@ MakeReady(KeptPlan *plan)
 }
 
 /*
+ * Makes a statement ready for those who look at its plan.  Returns false where
+ * it has none for more than one execution.
+ */
+bool
+PlanReady(KeptPlan *plan)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+
+	MakeReady(plan);
+	MemoryContextSwitchTo(caller_context);
+	return !plan->is_custom;
+}
+
+/*
  * SPI leaves its own memory context current, which goes with SPI_finish: what
  * the caller makes afterwards is to be where the caller wants it.
  */

@@ -42,6 +42,7 @@ extern uint64 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls,
 					   PlanRowTaker take, void *context);
 extern uint64 PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls,
 						PlanRowTaker take, void *context);
+extern bool PlanReady(KeptPlan *plan);
 extern Datum PlanArray(Datum *elements, bool *nulls, int count, Oid type);
 extern void PlanRaiseSuppressed(const char *table) NEVER_RETURNS;
 

@@ -1,0 +1,36 @@
+/*
+ * expired_rows.h
+ *		Rows that a purge has found or removed.
+ */
+#ifndef ACTIVITYFEED_EXPIRED_ROWS_H
+#define ACTIVITYFEED_EXPIRED_ROWS_H
+
+#include "datatype/timestamp.h"
+#include "storage/itemptr.h"
+
+/* A row that was found, an item or an activity, and what became of it. */
+typedef struct ExpiredRow
+{
+	text *user_id; /* neighbours may share it */
+	int64 activity_id;
+	ItemPointerData tid;
+	bool is_session; /* and no tombstone; this and what follows, if it went */
+	int64 change_number;
+	TimestampTz expiration;
+} ExpiredRow;
+
+typedef struct ExpiredRows
+{
+	int count;
+	int size;
+	ExpiredRow *rows;
+} ExpiredRows;
+
+extern ExpiredRows ExpiredRowsMake(void);
+extern ExpiredRow *ExpiredRowsAdd(ExpiredRows *rows);
+extern void ExpiredRowsTake(void *context, Datum *values, bool *nulls);
+extern bool ExpiredRowsSameUser(const ExpiredRow *a, const ExpiredRow *b);
+extern void ExpiredRowsSort(ExpiredRows *rows);
+extern ExpiredRows ExpiredRowsUsers(const ExpiredRows *rows);
+
+#endif /* ACTIVITYFEED_EXPIRED_ROWS_H */
