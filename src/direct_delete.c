@@ -76,7 +76,7 @@ RunsOthers(Relation table)
 {
 	const TriggerDesc *triggers = table->trigdesc;
 
-	return table->rd_rel->relhasrules ||
+	return table->rd_rules != NULL ||
 		   (triggers != NULL && (triggers->trig_delete_before_row ||
 								 triggers->trig_delete_after_row ||
 								 triggers->trig_delete_instead_row ||
