@@ -9,8 +9,13 @@
  * This is the same short cut with the same rules: it is taken only where the
  * statement would do nothing but delete the rows, under a plan that the plan
  * cache keeps valid as for an execution, with permissions checked by the
- * executor's own function.  From the first row on that another transaction has
- * changed, or is changing, rows are left to the statement.
+ * executor's own function.
+ *
+ * Rows are not read again: each was read when it was found, and what is at its
+ * place can only be that version of it, since the calling query's snapshot is
+ * older than that which found it, so that it is not removed.  If it is not the
+ * row's last version any more, or if another transaction is about to make
+ * another, it and those that follow are left to the statement.
  */
 #include "postgres.h"
 
@@ -26,7 +31,7 @@
 
 #include "direct_delete.h"
 
-/* What changed between PostgreSQL 15 and 16. */
+/* What changed between PostgreSQL 15 and 17. */
 #if PG_VERSION_NUM >= 160000
 #define CHECK_PERMISSIONS(statement) \
 	((void) ExecCheckPermissions((statement)->rtable, (statement)->permInfos, \
@@ -35,24 +40,17 @@
 #define CHECK_PERMISSIONS(statement) \
 	((void) ExecCheckRTPerms((statement)->rtable, true))
 #endif
-
-/* The table and the rows of a delete that is under way. */
-typedef struct Target
-{
-	const DirectDelete *direct;
-	Relation table;
-	RowPlaces places; /* of the shape's columns in the table */
-	int last_place;	  /* the greatest of them */
-	const ItemPointerData *tids;
-	int count;
-	void *context;
-} Target;
+#if PG_VERSION_NUM >= 170000
+#define SNAPSHOTS_ARE_KEPT true
+#else
+#define SNAPSHOTS_ARE_KEPT (old_snapshot_threshold < 0)
+#endif
 
 /*
  * Whether a plan deletes rows by ctid and does nothing else.
  */
 static bool
-IsDeleteByTid(const PlannedStmt *statement, const DirectDelete *direct)
+IsDeleteByTid(const PlannedStmt *statement, int condition_count)
 {
 	const ModifyTable *delete = (const ModifyTable *) statement->planTree;
 	const TidScan *scan;
@@ -65,7 +63,7 @@ IsDeleteByTid(const PlannedStmt *statement, const DirectDelete *direct)
 	scan = (const TidScan *) outerPlan(&delete->plan);
 	return IsA(scan, TidScan) && list_length(scan->tidquals) == 1 &&
 		   IsA(linitial(scan->tidquals), ScalarArrayOpExpr) &&
-		   list_length(scan->scan.plan.qual) == direct->condition_count;
+		   list_length(scan->scan.plan.qual) == condition_count;
 }
 
 /*
@@ -85,78 +83,28 @@ RunsOthers(Relation table)
 }
 
 /*
- * Whether nothing but the rows has to be looked after.
- */
-static bool
-IsAsInstalled(Target *target)
-{
-	const RowShape *shape = target->direct->shape;
-	TupleDesc type = RelationGetDescr(target->table);
-	int generated_count;
-
-	RowLocate(shape, type, &target->places);
-	for (int i = 0; i < shape->count; i++)
-		target->last_place = Max(target->last_place, target->places.places[i]);
-	return !RunsOthers(target->table) &&
-		   !target->table->rd_rel->relispartition &&
-		   RowHasTypes(shape, type, &target->places, &generated_count);
-}
-
-/*
- * Deletes the row at a place, if it is there and chosen.  Returns false if
- * another transaction has come to it.
- */
-static bool
-DeleteRow(const Target *target, const ItemPointerData *place,
-		  CommandId command, TupleTableSlot *slot)
-{
-	const DirectDelete *direct = target->direct;
-	Datum values[MAX_ROW_COLUMNS];
-	bool nulls[MAX_ROW_COLUMNS];
-	DirectRow row = {direct->shape, RelationGetDescr(target->table), values,
-					 nulls};
-	ItemPointerData tid = *place;
-	TM_FailureData failure;
-
-	if (!table_tuple_fetch_row_version(target->table, &tid,
-									   GetActiveSnapshot(), slot))
-		return true;
-	slot_getsomeattrs(slot, target->last_place + 1);
-	RowPick(&target->places, slot->tts_values, slot->tts_isnull, values,
-			nulls);
-	if (!direct->chosen(target->context, &row))
-		return true;
-	if (table_tuple_delete(target->table, &tid, command, GetActiveSnapshot(),
-						   InvalidSnapshot, true, &failure, false) != TM_Ok)
-		return false;
-	direct->take(target->context, &row, &tid);
-	return true;
-}
-
-/*
- * Goes over the rows under a snapshot as the statement would have.  Returns
- * how many there is nothing more to do with.
+ * Deletes rows under a snapshot as the statement would have, and waits as that
+ * would for whoever is at a row.  Returns how many are gone.
  */
 static int
-DeleteRows(const Target *target)
+DeleteRows(Relation table, ItemPointerData *tids, int count)
 {
-	TupleTableSlot *slot = table_slot_create(target->table, NULL);
 	CommandId command;
+	TM_FailureData failure;
 	int done = 0;
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	command = GetCurrentCommandId(true);
-	while (done < target->count)
+	while (done < count &&
+		   table_tuple_delete(table, &tids[done], command, GetActiveSnapshot(),
+							  InvalidSnapshot, true, &failure, false) == TM_Ok)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!DeleteRow(target, &target->tids[done], command, slot))
-			break;
 		done++;
 	}
 	PopActiveSnapshot();
 	CommandCounterIncrement();
-	ExecDropSingleTupleTableSlot(slot);
 	return done;
 }
 
@@ -164,21 +112,23 @@ DeleteRows(const Target *target)
  * The same with what the statement's plan names, whose locks are held.
  */
 static int
-DeleteByStatement(Target *target, const PlannedStmt *statement)
+DeleteByPlan(const PlannedStmt *statement, int condition_count,
+			 ItemPointerData *tids, int count)
 {
+	Relation table;
 	int done = 0;
 
-	if (!IsDeleteByTid(statement, target->direct))
+	if (!IsDeleteByTid(statement, condition_count))
 		return 0;
-	target->table = table_open(
+	table = table_open(
 		rt_fetch(linitial_int(statement->resultRelations), statement->rtable)
 			->relid,
 		NoLock);
 	CHECK_PERMISSIONS(statement);
-	CheckCmdReplicaIdentity(target->table, CMD_DELETE);
-	if (IsAsInstalled(target))
-		done = DeleteRows(target);
-	table_close(target->table, NoLock);
+	CheckCmdReplicaIdentity(table, CMD_DELETE);
+	if (!RunsOthers(table) && !table->rd_rel->relispartition)
+		done = DeleteRows(table, tids, count);
+	table_close(table, NoLock);
 	return done;
 }
 
@@ -192,31 +142,31 @@ AddContext(void *sql)
 }
 
 /*
- * Does what a statement would do with the rows at some places.  Returns how
- * many of them, from the first, there is nothing more to do with: the rest is
- * the statement's.  SPI must be connected.
+ * Does what a statement DELETE .. WHERE ctid = ANY ($1) AND conditions would do
+ * with rows that were found, in this transaction, to meet the conditions.
+ * Returns how many of them, from the first, are gone: the rest is the
+ * statement's.  SPI must be connected.
  */
 int
-DirectDeleteRows(KeptPlan *plan, const DirectDelete *direct,
-				 const ItemPointerData *tids, int count, void *context)
+DirectDelete(KeptPlan *plan, int condition_count, ItemPointerData *tids,
+			 int count)
 {
-	Target target = {
-		.direct = direct, .tids = tids, .count = count, .context = context};
 	ErrorContextCallback error_context = {error_context_stack, AddContext,
 										  unconstify(char *, plan->sql)};
 	CachedPlan *cached;
 	int done = 0;
 
 	/* Somebody wants to know about the permissions of every statement. */
-	if (ExecutorCheckPerms_hook != NULL || !PlanReady(plan))
+	if (ExecutorCheckPerms_hook != NULL || !SNAPSHOTS_ARE_KEPT ||
+		!PlanReady(plan))
 		return 0;
 	cached = SPI_plan_get_cached_plan(plan->plan);
 	if (cached == NULL)
 		return 0;
 	error_context_stack = &error_context;
 	if (list_length(cached->stmt_list) == 1)
-		done = DeleteByStatement(
-			&target, linitial_node(PlannedStmt, cached->stmt_list));
+		done = DeleteByPlan(linitial_node(PlannedStmt, cached->stmt_list),
+							condition_count, tids, count);
 	error_context_stack = error_context.previous;
 	ReleaseCachedPlan(cached, CurrentResourceOwner);
 	return done;

@@ -7,26 +7,9 @@
 
 #include "storage/itemptr.h"
 
-#include "direct_update.h"
+#include "plans.h"
 
-/*
- * What a statement DELETE .. WHERE ctid = ANY ($1) AND conditions does, in C.
- */
-typedef struct DirectDelete
-{
-	const RowShape *shape; /* of the columns that are looked at */
-	int condition_count;   /* beside the ctid */
-
-	/* Whether conditions hold of a row. */
-	bool (*chosen)(void *context, const DirectRow *row);
-
-	/* Takes a row that has been deleted, borrowed. */
-	void (*take)(void *context, const DirectRow *row,
-				 const ItemPointerData *tid);
-} DirectDelete;
-
-extern int DirectDeleteRows(KeptPlan *plan, const DirectDelete *direct,
-							const ItemPointerData *tids, int count,
-							void *context);
+extern int DirectDelete(KeptPlan *plan, int condition_count,
+						ItemPointerData *tids, int count);
 
 #endif /* ACTIVITYFEED_DIRECT_DELETE_H */

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/timestamp.h"
 
 #include "expired_rows.h"
 
@@ -55,8 +56,8 @@ ExpiredRowsSameUser(const ExpiredRow *a, const ExpiredRow *b)
 }
 
 /*
- * Takes user_id, activity_id and ctid of a row into the context's rows.  Rows
- * of one user are often found one after the other.
+ * Takes a row's columns into the context's rows.  Rows of one user are often
+ * found one after the other.
  */
 void
 ExpiredRowsTake(void *context, Datum *values, bool *nulls)
@@ -65,13 +66,15 @@ ExpiredRowsTake(void *context, Datum *values, bool *nulls)
 	ExpiredRow *row = ExpiredRowsAdd(found);
 	text *user_id = DatumGetTextPP(values[0]);
 
-	memset(row, 0, sizeof(ExpiredRow));
 	if (found->count > 1 && CompareTexts(row[-1].user_id, user_id) == 0)
 		row->user_id = row[-1].user_id;
 	else
 		row->user_id = DatumGetTextPCopy(values[0]);
 	row->activity_id = DatumGetInt64(values[1]);
 	row->tid = *(ItemPointer) DatumGetPointer(values[2]);
+	row->is_tombstone = DatumGetBool(values[3]);
+	row->change_number = DatumGetInt64(values[4]);
+	row->expiration = DatumGetTimestampTz(values[5]);
 }
 
 /*

@@ -8,13 +8,21 @@
 #include "datatype/timestamp.h"
 #include "storage/itemptr.h"
 
-/* A row that was found, an item or an activity, and what became of it. */
+/* clang-format off */
+/* What ExpiredRowsTake takes, in its order. */
+#define EXPIRED_ROW_COLUMNS(row, id) \
+	row ".user_id, " row "." id ", " row ".ctid, " \
+	row ".status OPERATOR(pg_catalog.=) 'deleted'::activityfeed.status, " \
+	row ".change_number, " row ".expiration_date_time "
+/* clang-format on */
+
+/* An item or an activity. */
 typedef struct ExpiredRow
 {
 	text *user_id; /* neighbours may share it */
 	int64 activity_id;
 	ItemPointerData tid;
-	bool is_session; /* and no tombstone; this and what follows, if it went */
+	bool is_tombstone;
 	int64 change_number;
 	TimestampTz expiration;
 } ExpiredRow;

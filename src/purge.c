@@ -49,9 +49,9 @@
 	"WHERE f.user_id OPERATOR(pg_catalog.=) " row ".user_id " \
 	"FOR UPDATE SKIP LOCKED) AS locked WHERE "
 
-#define FIND_ITEMS "SELECT h.user_id, h.activity_id, h.ctid " \
+#define FIND_ITEMS "SELECT " EXPIRED_ROW_COLUMNS("h", "activity_id") \
 	"FROM activityfeed.history_item AS h "
-#define FIND_ACTIVITIES "SELECT a.user_id, a.id, a.ctid " \
+#define FIND_ACTIVITIES "SELECT " EXPIRED_ROW_COLUMNS("a", "id") \
 	"FROM activityfeed.activity AS a "
 
 /* How rows are found: all of them, and those whose feeds can be locked. */
@@ -102,10 +102,10 @@ static KeptPlan lock_feeds = {
  * the planner from beginning at the sessions.
  */
 static KeptPlan find_items_of_expired = {
-	.sql = "SELECT item.user_id, item.activity_id, item.tid "
+	.sql = "SELECT item.* "
 	"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3)) "
 	"AS expired (user_id, activity_id) "
-	"CROSS JOIN LATERAL (SELECT h.user_id, h.activity_id, h.ctid AS tid "
+	"CROSS JOIN LATERAL (SELECT " EXPIRED_ROW_COLUMNS("h", "activity_id")
 	"FROM activityfeed.history_item AS h "
 	"WHERE h.user_id OPERATOR(pg_catalog.=) expired.user_id "
 	"AND h.activity_id OPERATOR(pg_catalog.=) expired.activity_id "
@@ -238,7 +238,7 @@ SumByActivity(const ExpiredRows *gone)
 		const ExpiredRow *row = &gone->rows[i];
 		ExpiredRow *sum = sums.rows + sums.count - 1;
 
-		if (!row->is_session)
+		if (row->is_tombstone)
 			continue;
 		if (sums.count == 0 || sum->activity_id != row->activity_id ||
 			!ExpiredRowsSameUser(sum, row))

@@ -156,15 +156,6 @@ is(deleted_by_statement(qq{
 		CREATE TRIGGER t AFTER DELETE ON activityfeed.history_item FOR EACH ROW EXECUTE FUNCTION return_old()}),
 	'history_item', 'a trigger that is made in the middle of a session');
 
-# Policies, views and the foreign key are in its way.
-is(deleted_by_statement(q{
-		DROP POLICY history_item_principal ON activityfeed.history_item; DROP POLICY history_item_parent ON activityfeed.history_item;
-		ALTER TABLE activityfeed.history_item DROP CONSTRAINT history_item_activity_fkey;
-		ALTER EXTENSION activityfeed DROP VIEW activityfeed.live_history_item;
-		DROP VIEW activityfeed.live_history_item, rows_without_clock;
-		ALTER TABLE activityfeed.history_item ALTER user_id TYPE varchar COLLATE "C"}),
-	'history_item', 'another type of a column');
-
 #
 # Who may.
 #
