@@ -67,19 +67,17 @@ IsDeleteByTid(const PlannedStmt *statement, int condition_count)
 }
 
 /*
- * Whether a delete runs triggers, be they foreign keys', or rules.
+ * Whether a delete runs triggers, be they foreign keys'.
  */
 static bool
-RunsOthers(Relation table)
+RunsTriggers(Relation table)
 {
 	const TriggerDesc *triggers = table->trigdesc;
 
-	return table->rd_rules != NULL ||
-		   (triggers != NULL && (triggers->trig_delete_before_row ||
-								 triggers->trig_delete_after_row ||
-								 triggers->trig_delete_instead_row ||
-								 triggers->trig_delete_before_statement ||
-								 triggers->trig_delete_after_statement));
+	return triggers != NULL && (triggers->trig_delete_before_row ||
+								triggers->trig_delete_after_row ||
+								triggers->trig_delete_before_statement ||
+								triggers->trig_delete_after_statement);
 }
 
 /*
@@ -126,7 +124,7 @@ DeleteByPlan(const PlannedStmt *statement, int condition_count,
 		NoLock);
 	CHECK_PERMISSIONS(statement);
 	CheckCmdReplicaIdentity(table, CMD_DELETE);
-	if (!RunsOthers(table) && !table->rd_rel->relispartition)
+	if (!RunsTriggers(table))
 		done = DeleteRows(table, tids, count);
 	table_close(table, NoLock);
 	return done;
@@ -164,6 +162,7 @@ DirectDelete(KeptPlan *plan, int condition_count, ItemPointerData *tids,
 	if (cached == NULL)
 		return 0;
 	error_context_stack = &error_context;
+	/* With rules there may be more statements, others, or none. */
 	if (list_length(cached->stmt_list) == 1)
 		done = DeleteByPlan(linitial_node(PlannedStmt, cached->stmt_list),
 							condition_count, tids, count);

@@ -188,6 +188,8 @@ ReadChunk(Chunk *chunk, JsonElements *elements, DocumentReader *reader)
 		DocumentError error;
 
 		CHECK_FOR_INTERRUPTS();
+		element->error = (Datum) 0;
+		element->id = 0;
 		element->is_good = DocumentReadExternalActivity(
 			reader, text, &element->activity, &error);
 		if (element->is_good)
@@ -321,12 +323,13 @@ ExternalAdd(const ExternalItem *item, JsonSlice array, Oid type_enum,
 	DocumentRules rules = {.strict = setting_strict,
 						   .now = GetCurrentTimestamp()};
 	DocumentReader *reader = DocumentReaderCreate(&rules);
-	Chunk *chunk = palloc0(sizeof(Chunk));
+	Chunk *chunk = palloc(sizeof(Chunk));
 	MemoryContext chunk_context;
 	MemoryContext old_context;
 	Datum labels[EXTERNAL_ACTIVITY_COMMENTED + 1];
 	JsonElements elements;
 
+	chunk->first_index = 0;
 	LookUpLabels(type_enum, labels);
 	chunk_context = AllocSetContextCreate(
 		CurrentMemoryContext, "activityfeed batch", ALLOCSET_DEFAULT_SIZES);
