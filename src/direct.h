@@ -64,6 +64,12 @@ typedef enum DirectResult
 	DIRECT_NOT_DONE /* nothing is written, the statement has to be executed */
 } DirectResult;
 
+/*
+ * Sets the parameters of the next row.  Returns false when there is none.
+ */
+typedef bool (*DirectParameterSetter)(void *context, Datum *values,
+									  bool *nulls);
+
 extern DirectResult DirectUpdateRow(KeptPlan *plan, const Datum *parameters,
 									const bool *nulls, PlanRowTaker take,
 									void *context);
@@ -71,8 +77,11 @@ extern DirectResult DirectInsertRow(KeptPlan *plan, const Datum *parameters,
 									const bool *nulls, PlanRowTaker take,
 									void *context);
 extern int DirectInsertRows(KeptPlan *plan, bool may_be_there,
-							PlanParameterSetter next, PlanRowTaker take,
+							DirectParameterSetter next, PlanRowTaker take,
 							void *context);
+
+extern int DirectDelete(KeptPlan *plan, int condition_count,
+						ItemPointerData *tids, int count);
 
 extern Datum DirectLabel(const DirectRow *row, int column, const char *label);
 extern bool DirectIsOther(const DirectRow *row, int column, const char *label);

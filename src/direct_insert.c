@@ -47,7 +47,7 @@
 typedef struct Insertion
 {
 	bool may_be_there; /* their keys */
-	PlanParameterSetter next;
+	DirectParameterSetter next;
 	void *context;
 	Datum parameters[MAX_PLAN_PARAMETERS];
 	bool parameter_nulls[MAX_PLAN_PARAMETERS];
@@ -345,14 +345,15 @@ DirectInsertRow(KeptPlan *plan, const Datum *parameters, const bool *nulls,
  * the statement.  may_be_there is false where a key would be a surprise.
  */
 int
-DirectInsertRows(KeptPlan *plan, bool may_be_there, PlanParameterSetter next,
+DirectInsertRows(KeptPlan *plan, bool may_be_there, DirectParameterSetter next,
 				 PlanRowTaker take, void *context)
 {
 	DirectTarget target = {.plan = plan, .take = take, .context = context};
 	Insertion insertion = {
 		.may_be_there = may_be_there, .next = next, .context = context};
 
-	if (next(context, insertion.parameters, insertion.parameter_nulls))
+	if (PlanReady(plan) &&
+		next(context, insertion.parameters, insertion.parameter_nulls))
 		(void) DirectRun(&target, InsertByStatement, &insertion);
 	return insertion.inserted + insertion.skipped;
 }

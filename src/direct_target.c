@@ -6,7 +6,7 @@
  * a session, and the activity of that session.  To start and end the executor
  * for such a statement costs several times as much as the row itself.  So these
  * go the way of the server's own catalogs, by the table's and the indexes'
- * access methods (see direct_update.c and direct_insert.c).
+ * access methods (see direct_update.c, direct_insert.c and direct_delete.c).
  *
  * This is a short cut, and nothing else.  It is taken only where the statement
  * would do exactly that (see direct_check.c), under a plan that the plan cache
@@ -90,8 +90,9 @@ DirectOpenTable(DirectTarget *target)
 		table_open(rt_fetch(position, statement->rtable)->relid, NoLock);
 	CHECK_PERMISSIONS(statement);
 	CheckCmdReplicaIdentity(target->table, statement->commandType);
-	DirectDescribeColumns(target->plan->direct->shape, target->table,
-						  &target->columns);
+	if (target->plan->direct != NULL)
+		DirectDescribeColumns(target->plan->direct->shape, target->table,
+							  &target->columns);
 }
 
 void

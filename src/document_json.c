@@ -378,7 +378,7 @@ StringContent(DocumentReader *reader, JsonSlice string)
 	json_object *decoded;
 	char *text;
 
-	if (JsonSkipPlain(content.start, content.end) == content.end)
+	if (memchr(content.start, '\\', content.end - content.start) == NULL)
 		return content;
 	decoded = ParseValue(reader, string);
 	text = EncodingFromUtf8(json_object_get_string(decoded),

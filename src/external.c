@@ -30,7 +30,8 @@
 
 /*
  * $1 connection_id, $2 item_id, $3 types, $4 starts, $5 and $6 who performed
- * them, $7 the time now.  Types are positions in the enum, from 1.
+ * them, $7 the time now.  Types are positions in the enum, from 1.  Functions
+ * in a FROM would put all that they return aside first.
  */
 static KeptPlan insert_chunk = {
 	.sql = "INSERT INTO activityfeed.external_activity AS e (connection_id, item_id, "
@@ -40,9 +41,9 @@ static KeptPlan insert_chunk = {
 	"::activityfeed.external_activity_type[])[u.type], u.start, "
 	"(ARRAY['user', 'group', 'externalGroup']"
 	"::activityfeed.identity_type[])[u.performer_type], u.performer_id, $7 "
-	"FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), "
-	"pg_catalog.unnest($5), pg_catalog.unnest($6)) "
-	"AS u (type, start, performer_type, performer_id) "
+	"FROM (SELECT pg_catalog.unnest($3) AS type, "
+	"pg_catalog.unnest($4) AS start, pg_catalog.unnest($5) AS performer_type, "
+	"pg_catalog.unnest($6) AS performer_id) AS u "
 	"RETURNING e.id",
 	.nparams = 7,
 	.types = {TEXTOID, TEXTOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, INT2ARRAYOID,
@@ -82,22 +83,26 @@ typedef struct Chunk
 } Chunk;
 
 /*
- * Looks for what is wrong with the members around a batch's array.
+ * Looks for the array among the members around it; its start is NULL where
+ * there is none.
  */
 static bool
-CheckEnvelope(JsonSlice document, bool strict, DocumentError *error)
+OpenEnvelope(JsonSlice document, bool strict, JsonSlice *array,
+			 DocumentError *error)
 {
 	JsonMembers members;
 	JsonSlice name;
 	JsonSlice value;
 
+	array->start = NULL;
 	JsonBeginMembers(document, &members);
 	while (JsonNextMember(&members, &name, &value))
 	{
 		size_t length = name.end - name.start - 2;
 
-		if (strict && !JsonNameIs(name, "activities") &&
-			!JsonNameHas(name, '@'))
+		if (JsonNameIs(name, "activities"))
+			*array = value;
+		else if (strict && !JsonNameHas(name, '@'))
 			return DocumentUnknown(error, pnstrdup(name.start + 1, length));
 	}
 	return true;
@@ -148,9 +153,9 @@ ExternalFindBatch(JsonSlice document, bool strict, JsonSlice *array,
 			error->hint = DOUBLE_ENCODING_HINT;
 		return false;
 	}
-	if (!CheckEnvelope(document, strict, error))
+	if (!OpenEnvelope(document, strict, array, error))
 		return false;
-	if (!JsonFindMember(document, "activities", array) || *array->start == 'n')
+	if (array->start == NULL || *array->start == 'n')
 		return DocumentMissing(error, "activities", "an array", NULL);
 	if (*array->start != '[')
 		return DocumentWrongType(error, "activities", "an array",
@@ -183,6 +188,8 @@ ReadChunk(Chunk *chunk, JsonElements *elements, DocumentReader *reader)
 		DocumentError error;
 
 		CHECK_FOR_INTERRUPTS();
+		element->error = (Datum) 0;
+		element->id = 0;
 		element->is_good = DocumentReadExternalActivity(
 			reader, text, &element->activity, &error);
 		if (element->is_good)
@@ -316,12 +323,13 @@ ExternalAdd(const ExternalItem *item, JsonSlice array, Oid type_enum,
 	DocumentRules rules = {.strict = setting_strict,
 						   .now = GetCurrentTimestamp()};
 	DocumentReader *reader = DocumentReaderCreate(&rules);
-	Chunk *chunk = palloc0(sizeof(Chunk));
+	Chunk *chunk = palloc(sizeof(Chunk));
 	MemoryContext chunk_context;
 	MemoryContext old_context;
 	Datum labels[EXTERNAL_ACTIVITY_COMMENTED + 1];
 	JsonElements elements;
 
+	chunk->first_index = 0;
 	LookUpLabels(type_enum, labels);
 	chunk_context = AllocSetContextCreate(
 		CurrentMemoryContext, "activityfeed batch", ALLOCSET_DEFAULT_SIZES);

@@ -72,10 +72,10 @@ SkipScalar(const char *p, const char *end)
 }
 
 /*
- * Returns what follows the value at p.
+ * p is at the opening bracket; returns what follows the closing one.
  */
 static const char *
-SkipValue(const char *p, const char *end)
+SkipContainer(const char *p, const char *end)
 {
 	int depth = 0;
 
@@ -85,36 +85,38 @@ SkipValue(const char *p, const char *end)
 		{
 			case '"':
 				p = SkipString(p, end);
-				break;
+				continue;
 			case '{':
 			case '[':
 				depth++;
-				p++;
-				continue;
+				break;
 			case '}':
 			case ']':
-				depth--;
-				p++;
+				if (--depth == 0)
+					return p + 1;
 				break;
-			case ',':
-			case ':':
-			case ' ':
-			case '\t':
-			case '\n':
-			case '\r':
-				p++;
-				continue;
-			default:
-			{
-				const char *next = SkipScalar(p, end);
-
-				p = (next > p) ? next : p + 1;
-			}
 		}
-		if (depth <= 0)
-			break;
+		p++;
 	}
 	return p;
+}
+
+/*
+ * Returns what follows the value at p.
+ */
+static const char *
+SkipValue(const char *p, const char *end)
+{
+	const char *next;
+
+	if (p >= end)
+		return p;
+	if (*p == '"')
+		return SkipString(p, end);
+	if (*p == '{' || *p == '[')
+		return SkipContainer(p, end);
+	next = SkipScalar(p, end);
+	return (next > p) ? next : p + 1;
 }
 
 /*
@@ -469,15 +471,14 @@ JsonFindTrouble(JsonSlice document, int max_depth, const char **where)
 	const char *end = document.end;
 	int depth = 0;
 
-	while ((p = SkipSpace(p, end)) < end)
+	while (p < end)
 	{
 		JsonTrouble trouble = JSON_FINE;
 
-		*where = p;
 		if (*p == '"')
-			trouble = CheckString(where, end);
+			trouble = CheckString(&p, end);
 		else if (*p == '-' || (*p >= '0' && *p <= '9'))
-			trouble = CheckNumber(where, end);
+			trouble = CheckNumber(&p, end);
 		else
 		{
 			if (*p == '{' || *p == '[')
@@ -485,12 +486,15 @@ JsonFindTrouble(JsonSlice document, int max_depth, const char **where)
 			else if (*p == '}' || *p == ']')
 				depth--;
 			if (depth > max_depth)
-				return JSON_TOO_DEEP;
-			++*where;
+				trouble = JSON_TOO_DEEP;
+			else
+				p++;
 		}
 		if (trouble != JSON_FINE)
+		{
+			*where = p;
 			return trouble;
-		p = *where;
+		}
 	}
 	return JSON_FINE;
 }

@@ -5,7 +5,12 @@
 #ifndef ACTIVITYFEED_JSON_SCAN_H
 #define ACTIVITYFEED_JSON_SCAN_H
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "lib/stringinfo.h"
+#include "port/pg_bitutils.h"
 
 /* A piece of JSON text: a value, without the space around it. */
 typedef struct JsonSlice
@@ -45,20 +50,35 @@ typedef enum JsonTrouble
 /*
  * Where the run of characters ends that stand for themselves in a string: at
  * a quote, a backslash or a control character.  Every server encoding uses
- * the bytes of ASCII for nothing else, so bytes are looked at, eight at once.
+ * the bytes of ASCII for nothing else, so bytes are looked at, 16 or 8 at once.
  */
 static inline const char *
 JsonSkipPlain(const char *p, const char *end)
 {
-	uint64 word;
-
-	for (; end - p >= (ptrdiff_t) sizeof(word); p += sizeof(word))
+#ifdef __SSE2__
+	for (; end - p >= (ptrdiff_t) sizeof(__m128i); p += sizeof(__m128i))
 	{
+		__m128i bytes = _mm_loadu_si128((const __m128i *) p);
+		__m128i controls = _mm_min_epu8(bytes, _mm_set1_epi8(' ' - 1));
+		int marks = _mm_movemask_epi8(_mm_or_si128(
+			_mm_cmpeq_epi8(controls, bytes),
+			_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+						 _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')))));
+
+		if (marks != 0)
+			return p + pg_rightmost_one_pos32(marks);
+	}
+#else
+	for (; end - p >= (ptrdiff_t) sizeof(uint64); p += sizeof(uint64))
+	{
+		uint64 word;
+
 		memcpy(&word, p, sizeof(word));
 		if ((HAS_LESS(word, ' ') | HAS_LESS(word ^ EVERY_BYTE('"'), 1) |
 			 HAS_LESS(word ^ EVERY_BYTE('\\'), 1)) != 0)
 			break;
 	}
+#endif
 	while (p < end && *p != '"' && *p != '\\' && (unsigned char) *p >= ' ')
 		p++;
 	return p;

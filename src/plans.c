@@ -192,6 +192,20 @@ ExecuteDirectly(KeptPlan *plan, const Datum *values, const bool *nulls,
 }
 
 /*
+ * Makes a statement ready for those who look at its plan.  Returns false where
+ * it has none for more than one execution.
+ */
+bool
+PlanReady(KeptPlan *plan)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+
+	MakeReady(plan);
+	MemoryContextSwitchTo(caller_context);
+	return !plan->is_custom;
+}
+
+/*
  * SPI leaves its own memory context current, which goes with SPI_finish: what
  * the caller makes afterwards is to be where the caller wants it.
  */
@@ -238,25 +252,6 @@ PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls, PlanRowTaker take,
 		  void *context)
 {
 	return PlanExecute(plan, values, nulls, false, take, context);
-}
-
-/*
- * Inserts rows in C, with the parameters that "next" sets, until it has no
- * more.  "take" gets those that were not there; may_be_there is false where
- * none is expected to be.  Returns how many were looked at; the others are for
- * PlanWrite to do.
- */
-int
-PlanInsertDirectly(KeptPlan *plan, bool may_be_there, PlanParameterSetter next,
-				   PlanRowTaker take, void *context)
-{
-	MemoryContext caller_context = CurrentMemoryContext;
-
-	MakeReady(plan);
-	MemoryContextSwitchTo(caller_context);
-	if (plan->is_custom)
-		return 0;
-	return DirectInsertRows(plan, may_be_there, next, take, context);
 }
 
 /*

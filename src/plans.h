@@ -39,18 +39,11 @@ typedef struct KeptPlan
  */
 typedef void (*PlanRowTaker)(void *context, Datum *values, bool *nulls);
 
-/*
- * Sets the parameters of the next row.  Returns false when there is none.
- */
-typedef bool (*PlanParameterSetter)(void *context, Datum *values, bool *nulls);
-
 extern uint64 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls,
 					   PlanRowTaker take, void *context);
 extern uint64 PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls,
 						PlanRowTaker take, void *context);
-extern int PlanInsertDirectly(KeptPlan *plan, bool may_be_there,
-							  PlanParameterSetter next, PlanRowTaker take,
-							  void *context);
+extern bool PlanReady(KeptPlan *plan);
 extern Datum PlanArray(Datum *elements, bool *nulls, int count, Oid type);
 extern void PlanRaiseSuppressed(const char *table) NEVER_RETURNS;
 

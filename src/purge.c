@@ -3,9 +3,8 @@
  *		Removing what has expired.
  *
  * Rows are found by the day of their expiration, across users, and the feed
- * of each is locked as it is found; a feed that somebody else has locked is
- * passed over with all its rows.  So a purge waits for nobody, and any number
- * can run at once.
+ * of each is locked; a feed that somebody else has locked is passed over with
+ * all its rows.  So a purge waits for nobody, and any number can run at once.
  *
  * Rows are then deleted by other statements, of many users each, which look
  * at the expiration again: they have a snapshot that was taken under the lock.
@@ -23,73 +22,78 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "storage/itemptr.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "expired_rows.h"
 #include "lifecycle.h"
 #include "plans.h"
+#include "purge_delete.h"
 #include "store.h"
 
 /* clang-format off */
 
-/*
- * $1 the time now, $2 how many.  The feed is locked in a subquery, so that no
- * plan can begin at the feeds and go through all that each has.
- */
-#define EXPIRED_AND_LOCKED(row) \
-	"CROSS JOIN LATERAL (SELECT FROM activityfeed.feed AS f " \
-	"WHERE f.user_id OPERATOR(pg_catalog.=) " row ".user_id " \
-	"FOR UPDATE SKIP LOCKED) AS locked " \
-	"WHERE " row ".expiration_day OPERATOR(pg_catalog.<=) " \
+/* $1 the time now, $2 how many */
+#define EXPIRED(row) \
+	row ".expiration_day OPERATOR(pg_catalog.<=) " \
 	"pg_catalog.timezone('UTC', $1)::pg_catalog.date " \
 	"AND " row ".expiration_date_time OPERATOR(pg_catalog.<=) $1 " \
 	"LIMIT $2"
 
-static KeptPlan find_expired_items = {
-	.sql = "SELECT h.user_id, h.activity_id, h.ctid "
-	"FROM activityfeed.history_item AS h " EXPIRED_AND_LOCKED("h"),
-	.nparams = 2,
-	.types = {TIMESTAMPTZOID, INT8OID}
-};
-
-static KeptPlan find_expired_activities = {
-	.sql = "SELECT a.user_id, a.id, a.ctid "
-	"FROM activityfeed.activity AS a " EXPIRED_AND_LOCKED("a"),
-	.nparams = 2,
-	.types = {TIMESTAMPTZOID, INT8OID}
-};
-
 /*
- * $1 ctids, $2 the time now.  The calling query's snapshot is older than that
- * which found the rows: none of their places can be another row's by now.
+ * The feed is locked in a subquery, so that no plan can begin at the feeds and
+ * go through all that each has.
  */
-#define DELETE_CHUNK(table, row) \
-	"DELETE FROM activityfeed." table " AS " row \
-	" WHERE " row ".ctid OPERATOR(pg_catalog.=) ANY ($1) "
-#define HAS_EXPIRED(row) \
-	"AND " row ".expiration_date_time OPERATOR(pg_catalog.<=) $2 "
+#define WHERE_LOCKED(row) \
+	"CROSS JOIN LATERAL (SELECT FROM activityfeed.feed AS f " \
+	"WHERE f.user_id OPERATOR(pg_catalog.=) " row ".user_id " \
+	"FOR UPDATE SKIP LOCKED) AS locked WHERE "
 
-/* What is told of a row that was deleted. */
-#define RETURNING_DELETED(row, id) \
-	"RETURNING " row ".user_id, " row "." id ", " row ".ctid, " \
-	row ".status OPERATOR(pg_catalog.=) 'deleted'::activityfeed.status, " \
-	row ".change_number, " row ".expiration_date_time"
+#define FIND_ITEMS "SELECT " EXPIRED_ROW_COLUMNS("h", "activity_id") \
+	"FROM activityfeed.history_item AS h "
+#define FIND_ACTIVITIES "SELECT " EXPIRED_ROW_COLUMNS("a", "id") \
+	"FROM activityfeed.activity AS a "
 
-static KeptPlan delete_expired_items = {
-	.sql = DELETE_CHUNK("history_item", "h") HAS_EXPIRED("h")
-	RETURNING_DELETED("h", "activity_id"),
-	.nparams = 2,
-	.types = {TIDARRAYOID, TIMESTAMPTZOID},
-	.by_tid = true
+/* How rows are found: all of them, and those whose feeds can be locked. */
+typedef struct Search
+{
+	KeptPlan all;
+	KeptPlan locked;
+} Search;
+
+static Search expired_items = {
+	.all = {
+		.sql = FIND_ITEMS "WHERE " EXPIRED("h"),
+		.nparams = 2,
+		.types = {TIMESTAMPTZOID, INT8OID}
+	},
+	.locked = {
+		.sql = FIND_ITEMS WHERE_LOCKED("h") EXPIRED("h"),
+		.nparams = 2,
+		.types = {TIMESTAMPTZOID, INT8OID}
+	}
 };
 
-static KeptPlan delete_expired_activities = {
-	.sql = DELETE_CHUNK("activity", "a") HAS_EXPIRED("a")
-	RETURNING_DELETED("a", "id"),
-	.nparams = 2,
-	.types = {TIDARRAYOID, TIMESTAMPTZOID},
-	.by_tid = true
+static Search expired_activities = {
+	.all = {
+		.sql = FIND_ACTIVITIES "WHERE " EXPIRED("a"),
+		.nparams = 2,
+		.types = {TIMESTAMPTZOID, INT8OID}
+	},
+	.locked = {
+		.sql = FIND_ACTIVITIES WHERE_LOCKED("a") EXPIRED("a"),
+		.nparams = 2,
+		.types = {TIMESTAMPTZOID, INT8OID}
+	}
+};
+
+/* $1 user ids */
+static KeptPlan lock_feeds = {
+	.sql = "SELECT FROM activityfeed.feed AS f "
+	"WHERE f.user_id OPERATOR(pg_catalog.=) ANY ($1) FOR UPDATE SKIP LOCKED",
+	.nparams = 1,
+	.types = {TEXTARRAYOID},
+	.by_key = true
 };
 
 /*
@@ -98,28 +102,20 @@ static KeptPlan delete_expired_activities = {
  * the planner from beginning at the sessions.
  */
 static KeptPlan find_items_of_expired = {
-	.sql = "SELECT item.user_id, item.activity_id, item.tid "
+	.sql = "SELECT item.* "
 	"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3)) "
 	"AS expired (user_id, activity_id) "
-	"CROSS JOIN LATERAL (SELECT h.user_id, h.activity_id, h.ctid AS tid "
+	"CROSS JOIN LATERAL (SELECT " EXPIRED_ROW_COLUMNS("h", "activity_id")
 	"FROM activityfeed.history_item AS h "
 	"WHERE h.user_id OPERATOR(pg_catalog.=) expired.user_id "
 	"AND h.activity_id OPERATOR(pg_catalog.=) expired.activity_id "
 	"AND EXISTS (SELECT FROM activityfeed.activity AS a "
 	"WHERE a.user_id OPERATOR(pg_catalog.=) expired.user_id "
 	"AND a.id OPERATOR(pg_catalog.=) expired.activity_id "
-	HAS_EXPIRED("a") ") OFFSET 0) AS item",
+	"AND a.expiration_date_time OPERATOR(pg_catalog.<=) $2) OFFSET 0) AS item",
 	.nparams = 3,
 	.types = {TEXTARRAYOID, TIMESTAMPTZOID, INT8ARRAYOID},
 	.by_key = true
-};
-
-static KeptPlan delete_items_of_expired = {
-	.sql = DELETE_CHUNK("history_item", "h")
-	RETURNING_DELETED("h", "activity_id"),
-	.nparams = 2,
-	.types = {TIDARRAYOID, TIMESTAMPTZOID},
-	.by_tid = true
 };
 
 /*
@@ -154,27 +150,6 @@ static KeptPlan note_in_feed = {
 
 /* clang-format on */
 
-/* How many rows a statement is given: arrays are to stay small. */
-#define CHUNK_SIZE 1000
-
-/* A row that was found, an item or an activity, and what became of it. */
-typedef struct ExpiredRow
-{
-	text *user_id; /* neighbours may share it */
-	int64 activity_id;
-	ItemPointerData tid;
-	bool is_session; /* and no tombstone; this and what follows, if it went */
-	int64 change_number;
-	TimestampTz expiration;
-} ExpiredRow;
-
-typedef struct ExpiredRows
-{
-	int count;
-	int size;
-	ExpiredRow *rows;
-} ExpiredRows;
-
 typedef struct Purge
 {
 	TimestampTz now;
@@ -182,94 +157,54 @@ typedef struct Purge
 } Purge;
 
 static ExpiredRows
-MakeRows(void)
+FindRows(KeptPlan *plan, const Purge *purge, int64 limit)
 {
-	ExpiredRows made = {.count = 0, .size = 64};
-
-	made.rows = palloc(made.size * sizeof(ExpiredRow));
-	return made;
-}
-
-static ExpiredRow *
-AddRow(ExpiredRows *rows)
-{
-	if (rows->count == rows->size)
-	{
-		rows->size *= 2;
-		rows->rows =
-			repalloc_huge(rows->rows, rows->size * sizeof(ExpiredRow));
-	}
-	return &rows->rows[rows->count++];
-}
-
-static int
-CompareTexts(const text *a, const text *b)
-{
-	int a_length = VARSIZE_ANY_EXHDR(a);
-	int b_length = VARSIZE_ANY_EXHDR(b);
-	int result =
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(a_length, b_length));
-
-	return result != 0 ? result : a_length - b_length;
-}
-
-static int
-CompareUsers(const ExpiredRow *a, const ExpiredRow *b)
-{
-	if (a->user_id == b->user_id)
-		return 0;
-	return CompareTexts(a->user_id, b->user_id);
-}
-
-/*
- * Rows of one user come together, and among them those of one activity.
- */
-static int
-CompareRows(const void *left, const void *right)
-{
-	const ExpiredRow *a = left;
-	const ExpiredRow *b = right;
-	int result = CompareUsers(a, b);
-
-	if (result != 0)
-		return result;
-	if (a->activity_id != b->activity_id)
-		return a->activity_id < b->activity_id ? -1 : 1;
-	return ItemPointerCompare((ItemPointer) &a->tid, (ItemPointer) &b->tid);
-}
-
-/*
- * Rows of one user are often found one after the other.
- */
-static void
-CollectRow(void *context, Datum *values, bool *nulls)
-{
-	ExpiredRows *found = context;
-	ExpiredRow *row = AddRow(found);
-	text *user_id = DatumGetTextPP(values[0]);
-
-	memset(row, 0, sizeof(ExpiredRow));
-	if (found->count > 1 && CompareTexts(row[-1].user_id, user_id) == 0)
-		row->user_id = row[-1].user_id;
-	else
-		row->user_id = DatumGetTextPCopy(values[0]);
-	row->activity_id = DatumGetInt64(values[1]);
-	row->tid = *(ItemPointer) DatumGetPointer(values[2]);
-}
-
-/*
- * Finds rows that have expired, as of the snapshot, and locks their feeds.
- */
-static ExpiredRows
-FindExpired(KeptPlan *plan, const Purge *purge, int64 limit)
-{
-	ExpiredRows found = MakeRows();
+	ExpiredRows found = ExpiredRowsMake();
 	Datum values[2];
 
 	values[0] = TimestampTzGetDatum(purge->now);
 	values[1] = Int64GetDatum(limit);
-	(void) PlanWrite(plan, values, NULL, CollectRow, &found);
+	(void) PlanWrite(plan, values, NULL, ExpiredRowsTake, &found);
 	return found;
+}
+
+/*
+ * Locks the feeds of rows.  Returns false unless all of them could be.
+ */
+static bool
+LockFeeds(const ExpiredRows *found)
+{
+	ExpiredRows users = ExpiredRowsUsers(found);
+	Datum *elements = palloc(users.count * sizeof(Datum));
+	Datum values[1];
+	uint64 locked;
+
+	for (int i = 0; i < users.count; i++)
+		elements[i] = PointerGetDatum(users.rows[i].user_id);
+	values[0] = PlanArray(elements, NULL, users.count, TEXTOID);
+	locked = PlanWrite(&lock_feeds, values, NULL, NULL, NULL);
+	pfree(DatumGetPointer(values[0]));
+	pfree(elements);
+	pfree(users.rows);
+	return locked == users.count;
+}
+
+/*
+ * Finds rows that have expired, as of the snapshot, and locks their feeds.
+ *
+ * To lock the feed with each of its rows costs more than to delete them.  But
+ * where somebody else has a feed, other rows are to be found in place of its.
+ * Under Citus there is but one answer to either, which is an error.
+ */
+static ExpiredRows
+FindExpired(Search *search, const Purge *purge, int64 limit)
+{
+	ExpiredRows found = FindRows(&search->all, purge, limit);
+
+	if (!search->all.is_custom && LockFeeds(&found))
+		return found;
+	pfree(found.rows);
+	return FindRows(&search->locked, purge, limit);
 }
 
 /*
@@ -289,56 +224,6 @@ SetActivities(Datum *values, const ExpiredRow *rows, int count)
 	pfree(elements);
 }
 
-static void
-TakeDeleted(void *context, Datum *values, bool *nulls)
-{
-	ExpiredRows *gone = context;
-	ExpiredRow *row;
-
-	CollectRow(context, values, nulls);
-	row = &gone->rows[gone->count - 1];
-	row->is_session = !DatumGetBool(values[3]);
-	row->change_number = DatumGetInt64(values[4]);
-	row->expiration = DatumGetTimestampTz(values[5]);
-}
-
-static void
-DeleteChunk(KeptPlan *plan, const Purge *purge, const ExpiredRow *rows,
-			int count, ExpiredRows *gone)
-{
-	Datum *elements = palloc(count * sizeof(Datum));
-	Datum values[2];
-
-	for (int i = 0; i < count; i++)
-		elements[i] = PointerGetDatum(&rows[i].tid);
-	values[0] = PlanArray(elements, NULL, count, TIDOID);
-	values[1] = TimestampTzGetDatum(purge->now);
-	(void) PlanWrite(plan, values, NULL, TakeDeleted, gone);
-	pfree(DatumGetPointer(values[0]));
-	pfree(elements);
-}
-
-/*
- * Deletes what was found, and adds what has gone to "gone".
- */
-static void
-DeleteRows(KeptPlan *plan, const Purge *purge, const ExpiredRows *found,
-		   ExpiredRows *gone)
-{
-	for (int i = 0; i < found->count; i += CHUNK_SIZE)
-	{
-		CHECK_FOR_INTERRUPTS();
-		DeleteChunk(plan, purge, &found->rows[i],
-					Min(CHUNK_SIZE, found->count - i), gone);
-	}
-}
-
-static void
-SortRows(ExpiredRows *rows)
-{
-	qsort(rows->rows, rows->count, sizeof(ExpiredRow), CompareRows);
-}
-
 /*
  * One row for each activity of which sessions have gone, with the highest
  * number and the latest expiration among them.
@@ -346,19 +231,19 @@ SortRows(ExpiredRows *rows)
 static ExpiredRows
 SumByActivity(const ExpiredRows *gone)
 {
-	ExpiredRows sums = MakeRows();
+	ExpiredRows sums = ExpiredRowsMake();
 
 	for (int i = 0; i < gone->count; i++)
 	{
 		const ExpiredRow *row = &gone->rows[i];
 		ExpiredRow *sum = sums.rows + sums.count - 1;
 
-		if (!row->is_session)
+		if (row->is_tombstone)
 			continue;
 		if (sums.count == 0 || sum->activity_id != row->activity_id ||
-			CompareUsers(sum, row) != 0)
+			!ExpiredRowsSameUser(sum, row))
 		{
-			*AddRow(&sums) = *row;
+			*ExpiredRowsAdd(&sums) = *row;
 			continue;
 		}
 		sum->change_number = Max(sum->change_number, row->change_number);
@@ -371,7 +256,7 @@ SumByActivity(const ExpiredRows *gone)
 typedef struct StaleActivities
 {
 	int count;
-	int places[CHUNK_SIZE];
+	int places[PURGE_CHUNK_SIZE];
 } StaleActivities;
 
 static void
@@ -411,9 +296,9 @@ RederiveHistories(const ExpiredRows *gone)
 	ExpiredRows sums = SumByActivity(gone);
 	StaleActivities *stale = palloc(sizeof(StaleActivities));
 
-	for (int i = 0; i < sums.count; i += CHUNK_SIZE)
+	for (int i = 0; i < sums.count; i += PURGE_CHUNK_SIZE)
 	{
-		FindStale(&sums.rows[i], Min(CHUNK_SIZE, sums.count - i), stale);
+		FindStale(&sums.rows[i], Min(PURGE_CHUNK_SIZE, sums.count - i), stale);
 		for (int j = 0; j < stale->count; j++)
 		{
 			const ExpiredRow *sum = &sums.rows[i + stale->places[j]];
@@ -452,7 +337,7 @@ FinishUsers(Purge *purge, const ExpiredRows *gone)
 		bool is_last = i + 1 == gone->count;
 
 		highest = Max(highest, row->change_number);
-		if (!is_last && CompareUsers(row, row + 1) == 0)
+		if (!is_last && ExpiredRowsSameUser(row, row + 1))
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		NoteInFeed(row, highest);
@@ -467,11 +352,11 @@ FinishUsers(Purge *purge, const ExpiredRows *gone)
 static void
 PurgeItems(Purge *purge, int64 limit)
 {
-	ExpiredRows found = FindExpired(&find_expired_items, purge, limit);
-	ExpiredRows gone = MakeRows();
+	ExpiredRows found = FindExpired(&expired_items, purge, limit);
+	ExpiredRows gone = ExpiredRowsMake();
 
-	DeleteRows(&delete_expired_items, purge, &found, &gone);
-	SortRows(&gone);
+	PurgeDelete(PURGE_EXPIRED_ITEMS, purge->now, &found, &gone);
+	ExpiredRowsSort(&gone);
 	RederiveHistories(&gone);
 	FinishUsers(purge, &gone);
 }
@@ -485,7 +370,8 @@ FindItemsOfChunk(const Purge *purge, const ExpiredRow *rows, int count,
 	SetActivities(values, rows, count);
 	values[2] = values[1];
 	values[1] = TimestampTzGetDatum(purge->now);
-	(void) PlanWrite(&find_items_of_expired, values, NULL, CollectRow, found);
+	(void) PlanWrite(&find_items_of_expired, values, NULL, ExpiredRowsTake,
+					 found);
 	pfree(DatumGetPointer(values[0]));
 	pfree(DatumGetPointer(values[2]));
 }
@@ -493,11 +379,11 @@ FindItemsOfChunk(const Purge *purge, const ExpiredRow *rows, int count,
 static ExpiredRows
 FindItemsOfExpired(const Purge *purge, const ExpiredRows *activities)
 {
-	ExpiredRows found = MakeRows();
+	ExpiredRows found = ExpiredRowsMake();
 
-	for (int i = 0; i < activities->count; i += CHUNK_SIZE)
+	for (int i = 0; i < activities->count; i += PURGE_CHUNK_SIZE)
 		FindItemsOfChunk(purge, &activities->rows[i],
-						 Min(CHUNK_SIZE, activities->count - i), &found);
+						 Min(PURGE_CHUNK_SIZE, activities->count - i), &found);
 	return found;
 }
 
@@ -507,13 +393,13 @@ FindItemsOfExpired(const Purge *purge, const ExpiredRows *activities)
 static void
 PurgeActivities(Purge *purge, int64 limit)
 {
-	ExpiredRows found = FindExpired(&find_expired_activities, purge, limit);
+	ExpiredRows found = FindExpired(&expired_activities, purge, limit);
 	ExpiredRows items = FindItemsOfExpired(purge, &found);
-	ExpiredRows gone = MakeRows();
+	ExpiredRows gone = ExpiredRowsMake();
 
-	DeleteRows(&delete_items_of_expired, purge, &items, &gone);
-	DeleteRows(&delete_expired_activities, purge, &found, &gone);
-	SortRows(&gone);
+	PurgeDelete(PURGE_ITEMS, purge->now, &items, &gone);
+	PurgeDelete(PURGE_EXPIRED_ACTIVITIES, purge->now, &found, &gone);
+	ExpiredRowsSort(&gone);
 	FinishUsers(purge, &gone);
 }
 

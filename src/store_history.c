@@ -714,8 +714,8 @@ StoreInsertItems(const HistoryItemKey *key, const ActivityDocument *activity,
 							   .stamp = stamp,
 							   .inserted = inserted};
 
-	return PlanInsertDirectly(&insert_item, may_be_there, NextItem,
-							  MarkInserted, &insertion);
+	return DirectInsertRows(&insert_item, may_be_there, NextItem, MarkInserted,
+							&insertion);
 }
 
 /*
