@@ -51,7 +51,7 @@ extern void StoreRederiveHistory(Datum user_id, int64 activity_id,
 								 TimestampTz expiration, PlanRowTaker take,
 								 void *context);
 
-/* Between store.c, store_history.c and store_deep.c */
+/* Between store.c, store_history.c, store_item.c and store_deep.c */
 extern bool StoreActivityExists(const Principal *principal, int64 id);
 extern void StoreSetItem(const HistoryItemDocument *item, ChangeStamp stamp,
 						 Datum *values, bool *nulls);
