@@ -126,9 +126,22 @@ COMMENT ON COLUMN activityfeed.feed.last_modified_date_time IS 'The newest last_
 COMMENT ON COLUMN activityfeed.feed.oldest_change_number IS 'A cursor of the change feed below this number is no longer usable';
 COMMENT ON CONSTRAINT feed_pkey ON activityfeed.feed IS 'One feed per user';
 
+-- Columns of fixed width come first: a list looks at them in up to 256 rows
+-- for a page, and behind the texts they would have to be searched for.
 CREATE TABLE activityfeed.activity (
-	user_id text COLLATE "C" NOT NULL,
 	id bigint NOT NULL,
+	change_number bigint NOT NULL,
+	created_change_number bigint NOT NULL,
+	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number OPERATOR(pg_catalog.>>) 8) STORED,
+	created_date_time timestamptz NOT NULL,
+	last_modified_date_time timestamptz NOT NULL,
+	expiration_date_time timestamptz NOT NULL,
+	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::pg_catalog.date) STORED,
+	status activityfeed.status NOT NULL,
+	history_change_number bigint,
+	history_bucket bigint GENERATED ALWAYS AS (history_change_number OPERATOR(pg_catalog.>>) 8) STORED,
+	history_expiration_date_time timestamptz,
+	user_id text COLLATE "C" NOT NULL,
 	app_id text COLLATE "C" NOT NULL,
 	app_activity_id text COLLATE "C" NOT NULL,
 	activity_source_host text,
@@ -139,17 +152,6 @@ CREATE TABLE activityfeed.activity (
 	user_timezone text,
 	visual_elements jsonb,
 	content_info jsonb,
-	status activityfeed.status NOT NULL,
-	created_date_time timestamptz NOT NULL,
-	last_modified_date_time timestamptz NOT NULL,
-	expiration_date_time timestamptz NOT NULL,
-	change_number bigint NOT NULL,
-	created_change_number bigint NOT NULL,
-	history_change_number bigint,
-	history_expiration_date_time timestamptz,
-	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number OPERATOR(pg_catalog.>>) 8) STORED,
-	history_bucket bigint GENERATED ALWAYS AS (history_change_number OPERATOR(pg_catalog.>>) 8) STORED,
-	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::pg_catalog.date) STORED,
 	CONSTRAINT activity_pkey PRIMARY KEY (user_id, id)
 ) WITH (fillfactor = 80);
 

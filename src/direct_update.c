@@ -37,24 +37,20 @@
 
 #include "direct_check.h"
 #include "direct_update.h"
+#include "direct_versions.h"
 
-/* What changed between PostgreSQL 15 and 18. */
+/* What changed between PostgreSQL 15 and 18 for updates. */
 #if PG_VERSION_NUM >= 160000
 typedef TU_UpdateIndexes IndexUpdates;
 #define NO_INDEX_UPDATES TU_None
 #define INSERT_INDEX_ENTRIES(result, slot, state, updates) \
 	ExecInsertIndexTuples(result, slot, state, true, false, NULL, NIL, \
 						  (updates) == TU_Summarizing)
-#define CHECK_PERMISSIONS(statement) \
-	((void) ExecCheckPermissions((statement)->rtable, (statement)->permInfos, \
-								 true))
 #else
 typedef bool IndexUpdates;
 #define NO_INDEX_UPDATES false
 #define INSERT_INDEX_ENTRIES(result, slot, state, updates) \
 	ExecInsertIndexTuples(result, slot, state, true, false, NULL, NIL)
-#define CHECK_PERMISSIONS(statement) \
-	((void) ExecCheckRTPerms((statement)->rtable, true))
 #endif
 
 #if PG_VERSION_NUM >= 180000
@@ -67,14 +63,6 @@ typedef bool IndexUpdates;
 #else
 #define INIT_RANGE_TABLE(state, statement) \
 	ExecInitRangeTable(state, (statement)->rtable)
-#endif
-
-#if PG_VERSION_NUM >= 180000
-#define BEGIN_INDEX_SCAN(table, index, snapshot, keys) \
-	index_beginscan(table, index, snapshot, NULL, keys, 0)
-#else
-#define BEGIN_INDEX_SCAN(table, index, snapshot, keys) \
-	index_beginscan(table, index, snapshot, keys, 0)
 #endif
 
 /* The table of an update that is under way. */

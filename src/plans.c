@@ -14,6 +14,7 @@
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 
+#include "direct_scan.h"
 #include "direct_update.h"
 #include "planner_hook.h"
 #include "plans.h"
@@ -211,6 +212,25 @@ uint64
 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls, PlanRowTaker take,
 		 void *context)
 {
+	return PlanExecute(plan, values, nulls, true, take, context);
+}
+
+/*
+ * The same for a list of rows of one table, which may come as they are.
+ */
+uint64
+PlanReadTuples(KeptPlan *plan, Datum *values, const bool *nulls,
+			   PlanRowTaker take, PlanTupleTaker take_tuple, void *context)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	uint64 processed;
+
+	MakeReady(plan);
+	MemoryContextSwitchTo(caller_context);
+	if (plan->scan != NULL && !plan->is_custom &&
+		DirectScanRows(plan, values, nulls, take, take_tuple, context,
+					   &processed))
+		return processed;
 	return PlanExecute(plan, values, nulls, true, take, context);
 }
 

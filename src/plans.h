@@ -16,6 +16,7 @@
 #define MAX_PLAN_PARAMETERS 17
 
 struct DirectUpdate;
+struct DirectScan;
 
 typedef struct KeptPlan
 {
@@ -26,6 +27,7 @@ typedef struct KeptPlan
 	bool by_tid;	  /* or by their ctid */
 	bool for_service; /* planned without row security */
 	const struct DirectUpdate *direct; /* the same in C, see direct_update.c */
+	const struct DirectScan *scan;	   /* or this, see direct_scan.c */
 	bool is_custom;					   /* planned for each execution */
 	SPIPlanPtr plan;				   /* NULL until first used */
 	const char *query_string;		   /* the plan cache's copy of sql */
@@ -38,8 +40,17 @@ typedef struct KeptPlan
  */
 typedef void (*PlanRowTaker)(void *context, Datum *values, bool *nulls);
 
+/*
+ * Takes a row of the statement's table as it is, borrowed too.  Returns false
+ * for one that has to be handed to a PlanRowTaker.
+ */
+typedef bool (*PlanTupleTaker)(void *context, TupleTableSlot *slot);
+
 extern uint64 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls,
 					   PlanRowTaker take, void *context);
+extern uint64 PlanReadTuples(KeptPlan *plan, Datum *values, const bool *nulls,
+							 PlanRowTaker take, PlanTupleTaker take_tuple,
+							 void *context);
 extern uint64 PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls,
 						PlanRowTaker take, void *context);
 extern Datum PlanArray(Datum *elements, bool *nulls, int count, Oid type);

@@ -279,6 +279,25 @@ RowHasTypes(const RowShape *shape, TupleDesc type, const RowPlaces *places,
 }
 
 /*
+ * Whether a row of one type is one of the other as it is.
+ */
+bool
+RowTypesAreSame(TupleDesc one, TupleDesc other)
+{
+	if (one->natts != other->natts || one->tdtypeid != other->tdtypeid)
+		return false;
+	for (int i = 0; i < one->natts; i++)
+	{
+		Form_pg_attribute a = TupleDescAttr(one, i);
+		Form_pg_attribute b = TupleDescAttr(other, i);
+
+		if (a->attisdropped || b->attisdropped || a->atttypid != b->atttypid)
+			return false;
+	}
+	return true;
+}
+
+/*
  * Picks a row's columns out of those of a row type; those that it lacks are
  * null.
  */

@@ -173,6 +173,7 @@ extern void RowLocate(const RowShape *shape, TupleDesc type,
 extern Datum RowLabel(TupleDesc type, const char *name, const char *label);
 extern bool RowHasTypes(const RowShape *shape, TupleDesc type,
 						const RowPlaces *places, int *generated_count);
+extern bool RowTypesAreSame(TupleDesc one, TupleDesc other);
 extern void RowPick(const RowPlaces *places, const Datum *all_values,
 					const bool *all_nulls, Datum *values, bool *nulls);
 extern void RowPut(const RowPlaces *places, const Datum *values,
