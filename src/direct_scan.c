@@ -35,8 +35,8 @@
 
 #define KEY_COUNT 2
 
-/* Rows of a bucket are left out when there are twice as many as have room. */
-#define MIN_CAPACITY 32
+/* For so many rows of a bucket there is room at first. */
+#define MAX_FIRST_CAPACITY 512
 
 /* A row that may be on the page. */
 typedef struct Candidate
@@ -182,19 +182,23 @@ MakeRoom(ListPage *page)
 }
 
 /*
- * Remembers a row unless the page is full without it.
+ * Whether the page is full without a row of that number.
+ */
+static bool
+ComesTooLate(const ListPage *page, int64 number)
+{
+	return page->is_cut && number >= page->latest;
+}
+
+/*
+ * Remembers a row.
  */
 static void
 AddCandidate(ListPage *page, int64 number)
 {
-	Candidate candidate;
-
-	candidate.number = page->scan->is_descending ? ~number : number;
-	if (page->is_cut && candidate.number >= page->latest)
-		return;
 	MakeRoom(page);
-	candidate.tuple = ExecCopySlotMinimalTuple(page->slot);
-	page->candidates[page->count++] = candidate;
+	page->candidates[page->count++] =
+		(Candidate){number, ExecCopySlotMinimalTuple(page->slot)};
 }
 
 /*
@@ -251,6 +255,7 @@ ReadRows(ListPage *page, IndexScanDesc index_scan, ScanDirection direction)
 		   index_getnext_slot(index_scan, direction, page->slot))
 	{
 		int64 previous = bucket;
+		int64 number;
 		bool is_copy;
 
 		CHECK_FOR_INTERRUPTS();
@@ -258,9 +263,12 @@ ReadRows(ListPage *page, IndexScanDesc index_scan, ScanDirection direction)
 		bucket = DirectInt64(&head, scan->bucket, 0);
 		if (page->count > 0 && bucket != previous)
 			EndBucket(page);
-		if (page->room > 0 &&
+		number = DirectInt64(&head, scan->number, 0);
+		if (scan->is_descending)
+			number = ~number;
+		if (page->room > 0 && !ComesTooLate(page, number) &&
 			scan->wants(&head, page->parameters, page->nulls))
-			AddCandidate(page, DirectInt64(&head, scan->number, 0));
+			AddCandidate(page, number);
 		if (is_copy)
 			heap_freetuple(head.tuple);
 	}
@@ -321,7 +329,8 @@ ReadPage(ListPage *page, ScanDirection direction)
 	page->slot = table_slot_create(page->table, NULL);
 	page->row_slot = MakeSingleTupleTableSlot(RelationGetDescr(page->table),
 											  &TTSOpsMinimalTuple);
-	page->capacity = MIN_CAPACITY;
+	page->capacity =
+		Min(2 * Min(page->room, MAX_FIRST_CAPACITY), MAX_FIRST_CAPACITY);
 	page->candidates = palloc(page->capacity * sizeof(Candidate));
 	ReadRows(page, index_scan, direction);
 	pfree(page->candidates);
