@@ -103,10 +103,9 @@ AppendEnum(StringInfo out, const char *name, Datum value, bool isnull)
 {
 	if (BeginOrNull(out, name, isnull))
 	{
-		char *label = DatumGetCString(DirectFunctionCall1(enum_out, value));
+		const char *label = RowLabelOf(value);
 
 		JsonTextString(out, label, (int) strlen(label));
-		pfree(label);
 	}
 }
 

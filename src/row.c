@@ -10,7 +10,10 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "row.h"
@@ -231,6 +234,47 @@ RowLabel(TupleDesc type, const char *name, const char *label)
 {
 	return DirectFunctionCall2(enum_in, CStringGetDatum(label),
 							   ObjectIdGetDatum(RowAttributeType(type, name)));
+}
+
+/*
+ * Labels that were asked for, until any label of any enum changes.
+ */
+#define KNOWN_LABELS 8
+
+static struct KnownLabel
+{
+	Oid value; /* invalid: none */
+	NameData label;
+} known_labels[KNOWN_LABELS];
+
+static void
+ForgetLabels(Datum arg, int cacheid, uint32 hashvalue)
+{
+	memset(known_labels, 0, sizeof(known_labels));
+}
+
+/*
+ * The label of a value of an enum.  It may be gone after the next look into
+ * the catalogs.
+ */
+const char *
+RowLabelOf(Datum value)
+{
+	static bool is_watching = false;
+	Oid oid = DatumGetObjectId(value);
+	struct KnownLabel *known = &known_labels[oid % KNOWN_LABELS];
+	char *label;
+
+	if (known->value == oid && OidIsValid(oid))
+		return NameStr(known->label);
+	if (!is_watching)
+		CacheRegisterSyscacheCallback(ENUMOID, ForgetLabels, (Datum) 0);
+	is_watching = true;
+	label = DatumGetCString(DirectFunctionCall1(enum_out, value));
+	namestrcpy(&known->label, label);
+	known->value = oid;
+	pfree(label);
+	return NameStr(known->label);
 }
 
 /*

@@ -171,6 +171,7 @@ extern Oid RowAttributeType(TupleDesc type, const char *name);
 extern void RowLocate(const RowShape *shape, TupleDesc type,
 					  RowPlaces *places);
 extern Datum RowLabel(TupleDesc type, const char *name, const char *label);
+extern const char *RowLabelOf(Datum value);
 extern bool RowHasTypes(const RowShape *shape, TupleDesc type,
 						const RowPlaces *places, int *generated_count);
 extern bool RowTypesAreSame(TupleDesc one, TupleDesc other);
