@@ -89,8 +89,24 @@ StoreRow(void *context, Datum *values, bool *nulls)
 }
 
 /*
- * A PlanTupleTaker for such a function: nothing is taken apart and put together
- * again where the table's rows are what is expected.
+ * Whether rows of a table are what is expected, as they are.  Columns that the
+ * module does not know are null in a result.
+ */
+static bool
+IsExpected(RowResult *result, TupleDesc table)
+{
+	if (result->same == table)
+		return true;
+	if (table->natts != result->shape->count ||
+		!RowTypesAreSame(table, result->expected))
+		return false;
+	result->same = table;
+	return true;
+}
+
+/*
+ * A PlanTupleTaker for such a function: takes nothing apart that would be put
+ * together again.
  */
 static bool
 StoreTuple(void *context, TupleTableSlot *slot)
@@ -101,9 +117,8 @@ StoreTuple(void *context, TupleTableSlot *slot)
 	bool is_copy;
 	bool is_whole;
 
-	if (result->same != type && !RowTypesAreSame(type, result->expected))
+	if (!IsExpected(result, type))
 		return false;
-	result->same = type;
 	tuple = ExecFetchSlotMinimalTuple(slot, &is_copy);
 	/* a column that was added later has its default in the table's type only */
 	is_whole = HeapTupleHeaderGetNatts(tuple) == type->natts;

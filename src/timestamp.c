@@ -20,7 +20,8 @@
 
 #define MAX_FRACTION_DIGITS 12
 #define MAX_TIME_LENGTH 32
-#define DATE_LENGTH 11				 /* with the T */
+#define DATE_LENGTH 11 /* with the T */
+#define KNOWN_DAYS 16
 #define MAX_OFFSET_MINUTES (14 * 60) /* as XML Schema has it */
 
 typedef struct TimestampReader
@@ -183,26 +184,32 @@ PutTwoDigits(char *to, unsigned number)
 }
 
 /*
- * Writes a date as YYYY-MM-DDT.  Most times of a document and of a page are of
- * the same few days, so the last one is kept.
+ * Writes a date as YYYY-MM-DDT.  Most times of a page are of the same few
+ * days, those of expirations a month later, so the last ones are kept.
  */
 static void
 PutDate(char *to, int day)
 {
-	static char last[] = "2000-01-01T";
-	static int last_day = 0;
+	static struct
+	{
+		int day;
+		char text[DATE_LENGTH];
+	} last[KNOWN_DAYS]; /* no text is empty, so the zeros are no day's */
+	unsigned place = (unsigned) day % KNOWN_DAYS;
+	char *text = last[place].text;
 	int year, month, day_of_month;
 
-	if (day != last_day)
+	if (last[place].day != day || text[0] == '\0')
 	{
 		j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &day_of_month);
-		PutTwoDigits(last, year / 100);
-		PutTwoDigits(last + 2, year % 100);
-		PutTwoDigits(last + 5, month);
-		PutTwoDigits(last + 8, day_of_month);
-		last_day = day;
+		memcpy(text, "YYYY-MM-DDT", DATE_LENGTH);
+		PutTwoDigits(text, year / 100);
+		PutTwoDigits(text + 2, year % 100);
+		PutTwoDigits(text + 5, month);
+		PutTwoDigits(text + 8, day_of_month);
+		last[place].day = day;
 	}
-	memcpy(to, last, DATE_LENGTH);
+	memcpy(to, text, DATE_LENGTH);
 }
 
 /*
