@@ -239,6 +239,15 @@ EndBucket(ListPage *page)
 	page->is_cut = false;
 }
 
+static Datum
+LabelOf(const ListPage *page)
+{
+	if (page->scan->label == NULL)
+		return (Datum) 0;
+	return RowLabel(RelationGetDescr(page->table), "status",
+					page->scan->label);
+}
+
 /*
  * Reads rows, bucket by bucket, until the page is full.
  */
@@ -247,8 +256,7 @@ ReadRows(ListPage *page, IndexScanDesc index_scan, ScanDirection direction)
 {
 	const DirectScan *scan = page->scan;
 	TupleDesc type = RelationGetDescr(page->table);
-	DirectHead head = {NULL, type, &page->places,
-					   RowLabel(type, "status", scan->label)};
+	DirectHead head = {NULL, type, &page->places, LabelOf(page)};
 	int64 bucket = 0;
 
 	while (page->room > 0 &&

@@ -34,8 +34,8 @@ typedef struct DirectScan
 	int number;			   /* column that orders the rows of a bucket */
 	int limit_parameter;
 	bool is_descending;
-	int condition_count; /* that an index cannot answer by what it leaves out */
-	const char *label;	 /* of enum status, for wants */
+	int condition_count; /* of the plan: what the index is made for is not told */
+	const char *label; /* of enum status, for wants; or NULL */
 
 	/* The lowest and the highest bucket. */
 	void (*range)(const Datum *parameters, int64 *lowest, int64 *highest);

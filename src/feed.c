@@ -105,7 +105,7 @@ IsOnPage(const DirectHead *row, int number, const Datum *parameters)
 }
 
 /*
- * The conditions of RECENT.
+ * The conditions of RECENT, but for those that are the index's.
  */
 static bool
 IsRecent(const DirectHead *row, const Datum *parameters, const bool *nulls)
@@ -113,8 +113,7 @@ IsRecent(const DirectHead *row, const Datum *parameters, const bool *nulls)
 	TimestampTz now = DatumGetTimestampTz(parameters[PAGE_NOW]);
 
 	return IsOnPage(row, ACTIVITY_HISTORY_CHANGE_NUMBER, parameters) &&
-		   DirectInt64(row, ACTIVITY_HISTORY_EXPIRATION, DT_NOBEGIN) > now &&
-		   DirectHasLabel(row, ACTIVITY_STATUS);
+		   DirectInt64(row, ACTIVITY_HISTORY_EXPIRATION, DT_NOBEGIN) > now;
 }
 
 static const DirectScan scan_recent = {
@@ -127,7 +126,6 @@ static const DirectScan scan_recent = {
 	.limit_parameter = PAGE_TOP,
 	.is_descending = true,
 	.condition_count = 8,
-	.label = "updated",
 	.range = PageRange,
 	.wants = IsRecent
 };
