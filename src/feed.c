@@ -127,8 +127,7 @@ static const DirectScan scan_recent = {
 	.is_descending = true,
 	.condition_count = 8,
 	.range = PageRange,
-	.wants = IsRecent
-};
+	.wants = IsRecent};
 
 /* clang-format off */
 
