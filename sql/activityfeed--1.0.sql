@@ -105,8 +105,10 @@ COMMENT ON COLUMN activityfeed.graph_response.body IS
 -- What is indexed is the number divided by 256 (the bucket), so that a
 -- heartbeat is a HOT update nearly always.
 --
--- What a heartbeat changes stands together in history_item: the WAL of an update
--- has all that is between the first and the last byte that differ.
+-- Columns of fixed width come first: a list looks at them in up to 256 rows
+-- for a page, and behind the texts they would have to be searched for.  What a
+-- heartbeat changes stands together in history_item: the WAL of an update has
+-- all that is between the first and the last byte that differ.
 --
 -- The tables of a feed have no CHECK constraints: the executor parses each of
 -- them anew for every statement, and the functions let nothing through that
@@ -130,8 +132,19 @@ COMMENT ON COLUMN activityfeed.feed.oldest_change_number IS 'A cursor of the cha
 COMMENT ON CONSTRAINT feed_pkey ON activityfeed.feed IS 'One feed per user';
 
 CREATE TABLE activityfeed.activity (
-	user_id text COLLATE "C" NOT NULL,
 	id bigint NOT NULL,
+	change_number bigint NOT NULL,
+	created_change_number bigint NOT NULL,
+	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number OPERATOR(pg_catalog.>>) 8) STORED,
+	created_date_time timestamptz NOT NULL,
+	last_modified_date_time timestamptz NOT NULL,
+	expiration_date_time timestamptz NOT NULL,
+	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::pg_catalog.date) STORED,
+	status activityfeed.status NOT NULL,
+	history_change_number bigint,
+	history_bucket bigint GENERATED ALWAYS AS (history_change_number OPERATOR(pg_catalog.>>) 8) STORED,
+	history_expiration_date_time timestamptz,
+	user_id text COLLATE "C" NOT NULL,
 	app_id text COLLATE "C" NOT NULL,
 	app_activity_id text COLLATE "C" NOT NULL,
 	activity_source_host text,
@@ -142,17 +155,6 @@ CREATE TABLE activityfeed.activity (
 	user_timezone text,
 	visual_elements jsonb,
 	content_info jsonb,
-	status activityfeed.status NOT NULL,
-	created_date_time timestamptz NOT NULL,
-	last_modified_date_time timestamptz NOT NULL,
-	expiration_date_time timestamptz NOT NULL,
-	change_number bigint NOT NULL,
-	created_change_number bigint NOT NULL,
-	history_change_number bigint,
-	history_expiration_date_time timestamptz,
-	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number OPERATOR(pg_catalog.>>) 8) STORED,
-	history_bucket bigint GENERATED ALWAYS AS (history_change_number OPERATOR(pg_catalog.>>) 8) STORED,
-	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::pg_catalog.date) STORED,
 	CONSTRAINT activity_pkey PRIMARY KEY (user_id, id)
 ) WITH (fillfactor = 80);
 
@@ -192,22 +194,22 @@ COMMENT ON INDEX activityfeed.activity_history_idx IS 'Recency: activities with 
 COMMENT ON INDEX activityfeed.activity_expiration_idx IS 'Purging: what has expired, of every user';
 
 CREATE TABLE activityfeed.history_item (
-	user_id text COLLATE "C" NOT NULL,
 	activity_id bigint NOT NULL,
 	id uuid NOT NULL,
-	app_id text COLLATE "C" NOT NULL,
-	started_date_time timestamptz,
-	user_timezone text,
-	status activityfeed.status NOT NULL,
+	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number OPERATOR(pg_catalog.>>) 8) STORED,
 	created_date_time timestamptz NOT NULL,
 	expiration_date_time timestamptz NOT NULL,
-	active_duration_given boolean NOT NULL,
-	active_duration_seconds int,
-	last_active_date_time timestamptz,
+	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::pg_catalog.date) STORED,
+	status activityfeed.status NOT NULL,
+	started_date_time timestamptz,
 	last_modified_date_time timestamptz NOT NULL,
 	change_number bigint NOT NULL,
-	change_bucket bigint NOT NULL GENERATED ALWAYS AS (change_number OPERATOR(pg_catalog.>>) 8) STORED,
-	expiration_day date NOT NULL GENERATED ALWAYS AS ((expiration_date_time AT TIME ZONE 'UTC')::pg_catalog.date) STORED,
+	last_active_date_time timestamptz,
+	active_duration_seconds int,
+	active_duration_given boolean NOT NULL,
+	user_id text COLLATE "C" NOT NULL,
+	app_id text COLLATE "C" NOT NULL,
+	user_timezone text,
 	CONSTRAINT history_item_pkey PRIMARY KEY (user_id, activity_id, id),
 	CONSTRAINT history_item_activity_fkey FOREIGN KEY (user_id, activity_id)
 		REFERENCES activityfeed.activity (user_id, id) ON DELETE CASCADE

@@ -33,6 +33,7 @@
 #include "activityfeed.h"
 #include "change.h"
 #include "changes.h"
+#include "direct_scan.h"
 #include "feed.h"
 #include "graph_json.h"
 #include "plans.h"
@@ -83,10 +84,92 @@ static KeptPlan find_feed = {
 	CHANGED_ROWS(columns, table, "app.app_id") ") AS x " \
 	"ORDER BY x.change_number LIMIT $7"
 
+/* clang-format on */
+
+/* The same parameters in C. */
+enum
+{
+	RANGE_USER_ID,
+	RANGE_APP_ID,
+	RANGE_AFTER,
+	RANGE_UPTO,
+	RANGE_NOW,
+	RANGE_TOMBSTONES,
+	RANGE_LIMIT
+};
+
+static void
+BucketsOfRange(const Datum *parameters, int64 *lowest, int64 *highest)
+{
+	*lowest = DatumGetInt64(parameters[RANGE_AFTER]) >> 8;
+	*highest = DatumGetInt64(parameters[RANGE_UPTO]) >> 8;
+}
+
+/*
+ * The conditions of CHANGED_ROWS.
+ */
+static bool
+IsInRange(const DirectHead *row, int number_column, int expiration_column,
+		  int status_column, const Datum *parameters)
+{
+	int64 number = DirectInt64(row, number_column, PG_INT64_MIN);
+
+	if (number <= DatumGetInt64(parameters[RANGE_AFTER]) ||
+		number > DatumGetInt64(parameters[RANGE_UPTO]))
+		return false;
+	return DatumGetBool(parameters[RANGE_TOMBSTONES]) ||
+		   (!DirectHasLabel(row, status_column) &&
+			DirectInt64(row, expiration_column, DT_NOBEGIN) >
+				DatumGetTimestampTz(parameters[RANGE_NOW]));
+}
+
+static bool
+ActivityIsInRange(const DirectHead *row, const Datum *parameters,
+				  const bool *nulls)
+{
+	return IsInRange(row, ACTIVITY_CHANGE_NUMBER, ACTIVITY_EXPIRATION,
+					 ACTIVITY_STATUS, parameters);
+}
+
+static bool
+ItemIsInRange(const DirectHead *row, const Datum *parameters,
+			  const bool *nulls)
+{
+	return IsInRange(row, HISTORY_ITEM_CHANGE_NUMBER, HISTORY_ITEM_EXPIRATION,
+					 HISTORY_ITEM_STATUS, parameters);
+}
+
+static const DirectScan scan_activities = {
+	.shape = &activity_shape,
+	.keys = {ACTIVITY_USER_ID, ACTIVITY_APP_ID},
+	.key_parameters = {RANGE_USER_ID, RANGE_APP_ID},
+	.bucket = ACTIVITY_CHANGE_BUCKET,
+	.number = ACTIVITY_CHANGE_NUMBER,
+	.limit_parameter = RANGE_LIMIT,
+	.condition_count = 7,
+	.label = "deleted",
+	.range = BucketsOfRange,
+	.wants = ActivityIsInRange};
+
+static const DirectScan scan_items = {
+	.shape = &history_item_shape,
+	.keys = {HISTORY_ITEM_USER_ID, HISTORY_ITEM_APP_ID},
+	.key_parameters = {RANGE_USER_ID, RANGE_APP_ID},
+	.bucket = HISTORY_ITEM_CHANGE_BUCKET,
+	.number = HISTORY_ITEM_CHANGE_NUMBER,
+	.limit_parameter = RANGE_LIMIT,
+	.condition_count = 7,
+	.label = "deleted",
+	.range = BucketsOfRange,
+	.wants = ItemIsInRange};
+
+/* clang-format off */
+
 static KeptPlan activities_of_app = {
 	.sql = CHANGED_ROWS(ACTIVITY_COLUMNS_OF("x"), "activity AS x", "$2"),
 	.nparams = RANGE_PARAMETERS,
-	.types = RANGE_TYPES
+	.types = RANGE_TYPES,
+	.scan = &scan_activities
 };
 
 static KeptPlan activities_of_every_app = {
@@ -98,7 +181,8 @@ static KeptPlan activities_of_every_app = {
 static KeptPlan items_of_app = {
 	.sql = CHANGED_ROWS(HISTORY_ITEM_COLUMNS_OF("x"), "history_item AS x", "$2"),
 	.nparams = RANGE_PARAMETERS,
-	.types = RANGE_TYPES
+	.types = RANGE_TYPES,
+	.scan = &scan_items
 };
 
 static KeptPlan items_of_every_app = {
@@ -160,6 +244,9 @@ typedef struct ChangeSort
 	TupleDesc expected;
 	TimestampTz now; /* one reading of the clock for all rows */
 	Datum deleted;	 /* of enum status */
+	Datum kind_of_activity;
+	Datum kind_of_item;
+	StringInfoData document; /* of the row that is on its way */
 	int64 count;
 } ChangeSort;
 
@@ -219,11 +306,11 @@ typedef void (*DocumentWriter)(StringInfo out, const Datum *values,
  * it is null, and the status says deleted.
  */
 static void
-SetDocument(const ChangeSort *changes, Datum *change, bool *change_nulls,
+SetDocument(ChangeSort *changes, Datum *change, bool *change_nulls,
 			Datum expiration, DocumentWriter write, const Datum *values,
 			const bool *nulls)
 {
-	StringInfoData document;
+	StringInfo document = &changes->document;
 
 	if (change[CHANGE_STATUS] == changes->deleted ||
 		DatumGetTimestampTz(expiration) <= changes->now)
@@ -232,10 +319,11 @@ SetDocument(const ChangeSort *changes, Datum *change, bool *change_nulls,
 		change_nulls[CHANGE_DOCUMENT] = true;
 		return;
 	}
-	initStringInfo(&document);
-	write(&document, values, nulls);
-	change[CHANGE_DOCUMENT] =
-		PointerGetDatum(cstring_to_text_with_len(document.data, document.len));
+	/* behind the room that a text's length takes */
+	document->len = VARHDRSZ;
+	write(document, values, nulls);
+	SET_VARSIZE(document->data, document->len);
+	change[CHANGE_DOCUMENT] = PointerGetDatum(document->data);
 }
 
 static void
@@ -245,7 +333,7 @@ TakeActivity(void *context, Datum *values, bool *nulls)
 	bool change_nulls[CHANGE_COLUMN_COUNT] = {0};
 
 	change[CHANGE_NUMBER] = values[ACTIVITY_CHANGE_NUMBER];
-	change[CHANGE_KIND] = CStringGetTextDatum("activity");
+	change[CHANGE_KIND] = ((ChangeSort *) context)->kind_of_activity;
 	change[CHANGE_APP_ID] = values[ACTIVITY_APP_ID];
 	change[CHANGE_ACTIVITY_ID] = values[ACTIVITY_ID];
 	change_nulls[CHANGE_HISTORY_ITEM_ID] = true;
@@ -263,7 +351,7 @@ TakeHistoryItem(void *context, Datum *values, bool *nulls)
 	bool change_nulls[CHANGE_COLUMN_COUNT] = {0};
 
 	change[CHANGE_NUMBER] = values[HISTORY_ITEM_CHANGE_NUMBER];
-	change[CHANGE_KIND] = CStringGetTextDatum("history_item");
+	change[CHANGE_KIND] = ((ChangeSort *) context)->kind_of_item;
 	change[CHANGE_APP_ID] = values[HISTORY_ITEM_APP_ID];
 	change[CHANGE_ACTIVITY_ID] = values[HISTORY_ITEM_ACTIVITY_ID];
 	change[CHANGE_HISTORY_ITEM_ID] = values[HISTORY_ITEM_ID];
@@ -292,11 +380,12 @@ CollectRange(const Principal *principal, const ChangeRange *range,
 	values[4] = TimestampTzGetDatum(changes->now);
 	values[5] = BoolGetDatum(range->tombstones);
 	values[6] = Int64GetDatum(range->limit);
-	(void) PlanRead(principal->every_app ? &activities_of_every_app
-										 : &activities_of_app,
-					values, nulls, TakeActivity, changes);
-	(void) PlanRead(principal->every_app ? &items_of_every_app : &items_of_app,
-					values, nulls, TakeHistoryItem, changes);
+	(void) PlanReadTuples(principal->every_app ? &activities_of_every_app
+											   : &activities_of_app,
+						  values, nulls, TakeActivity, NULL, changes);
+	(void) PlanReadTuples(principal->every_app ? &items_of_every_app
+											   : &items_of_app,
+						  values, nulls, TakeHistoryItem, NULL, changes);
 }
 
 /*
@@ -402,6 +491,9 @@ BeginSort(TupleDesc expected, AttrNumber number)
 	changes.row_slot = MakeSingleTupleTableSlot(expected, &TTSOpsVirtual);
 	RowLocate(&change_shape, expected, &changes.places);
 	changes.deleted = RowLabel(expected, "status", "deleted");
+	changes.kind_of_activity = CStringGetTextDatum("activity");
+	changes.kind_of_item = CStringGetTextDatum("history_item");
+	initStringInfo(&changes.document);
 	return changes;
 }
 

@@ -27,15 +27,18 @@
 
 #include "direct_target.h"
 
-/* What changed between PostgreSQL 15 and 16. */
+/*
+ * Whether the caller may do what a statement does: raises an error if not.
+ */
+void
+DirectCheckPermissions(const PlannedStmt *statement)
+{
 #if PG_VERSION_NUM >= 160000
-#define CHECK_PERMISSIONS(statement) \
-	((void) ExecCheckPermissions((statement)->rtable, (statement)->permInfos, \
-								 true))
+	(void) ExecCheckPermissions(statement->rtable, statement->permInfos, true);
 #else
-#define CHECK_PERMISSIONS(statement) \
-	((void) ExecCheckRTPerms((statement)->rtable, true))
+	(void) ExecCheckRTPerms(statement->rtable, true);
 #endif
+}
 
 /*
  * Says in whose place an error was raised, as SPI does.
@@ -88,7 +91,7 @@ DirectOpenTable(DirectTarget *target)
 
 	target->table =
 		table_open(rt_fetch(position, statement->rtable)->relid, NoLock);
-	CHECK_PERMISSIONS(statement);
+	DirectCheckPermissions(statement);
 	CheckCmdReplicaIdentity(target->table, statement->commandType);
 	if (target->plan->direct != NULL)
 		DirectDescribeColumns(target->plan->direct->shape, target->table,

@@ -39,6 +39,7 @@ typedef DirectResult (*DirectAction)(DirectTarget *target, void *context);
 
 extern DirectResult DirectRun(DirectTarget *target, DirectAction action,
 							  void *context);
+extern void DirectCheckPermissions(const PlannedStmt *statement);
 extern void DirectOpenTable(DirectTarget *target);
 extern void DirectCloseTable(DirectTarget *target);
 extern bool DirectFindRow(IndexScanDesc scan, const KeptPlan *plan,

@@ -14,7 +14,7 @@
 #include "direct_check.h"
 #include "direct_target.h"
 
-/* What changed between PostgreSQL 15 and 18. */
+/* What changed between PostgreSQL 15 and 18 for updates. */
 #if PG_VERSION_NUM >= 160000
 typedef TU_UpdateIndexes IndexUpdates;
 #define NO_INDEX_UPDATES TU_None

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "utils/timestamp.h"
 
+#include "direct_scan.h"
 #include "feed.h"
 #include "row.h"
 
@@ -66,6 +67,69 @@
 	PAGE_OF_ACTIVITIES(app, "history_bucket", "history_change_number", \
 					   HAS_HISTORY)
 
+/* clang-format on */
+
+/* The same parameters in C. */
+enum
+{
+	PAGE_USER_ID,
+	PAGE_APP_ID,
+	PAGE_BEFORE,
+	PAGE_MODIFIED_AFTER,
+	PAGE_MODIFIED_BEFORE,
+	PAGE_NOW,
+	PAGE_TOP
+};
+
+static void
+PageRange(const Datum *parameters, int64 *lowest, int64 *highest)
+{
+	*lowest = PG_INT64_MIN;
+	*highest = DatumGetInt64(parameters[PAGE_BEFORE]) >> 8;
+}
+
+/*
+ * The conditions of PAGE_OF_ACTIVITIES; null fulfils none.
+ */
+static bool
+IsOnPage(const DirectHead *row, int number, const Datum *parameters)
+{
+	int64 before = DatumGetInt64(parameters[PAGE_BEFORE]);
+	TimestampTz now = DatumGetTimestampTz(parameters[PAGE_NOW]);
+	TimestampTz modified = DirectInt64(row, ACTIVITY_LAST_MODIFIED, DT_NOEND);
+
+	return DirectInt64(row, number, PG_INT64_MAX) < before &&
+		   modified > DatumGetTimestampTz(parameters[PAGE_MODIFIED_AFTER]) &&
+		   modified < DatumGetTimestampTz(parameters[PAGE_MODIFIED_BEFORE]) &&
+		   DirectInt64(row, ACTIVITY_EXPIRATION, DT_NOBEGIN) > now;
+}
+
+/*
+ * The conditions of RECENT, but for those that are the index's.
+ */
+static bool
+IsRecent(const DirectHead *row, const Datum *parameters, const bool *nulls)
+{
+	TimestampTz now = DatumGetTimestampTz(parameters[PAGE_NOW]);
+
+	return IsOnPage(row, ACTIVITY_HISTORY_CHANGE_NUMBER, parameters) &&
+		   DirectInt64(row, ACTIVITY_HISTORY_EXPIRATION, DT_NOBEGIN) > now;
+}
+
+static const DirectScan scan_recent = {
+	.shape = &activity_shape,
+	.keys = {ACTIVITY_USER_ID, ACTIVITY_APP_ID},
+	.key_parameters = {PAGE_USER_ID, PAGE_APP_ID},
+	.bucket = ACTIVITY_HISTORY_BUCKET,
+	.number = ACTIVITY_HISTORY_CHANGE_NUMBER,
+	.limit_parameter = PAGE_TOP,
+	.is_descending = true,
+	.condition_count = 8,
+	.range = PageRange,
+	.wants = IsRecent};
+
+/* clang-format off */
+
 static KeptPlan activities_of_app = {
 	.sql = CHANGED("$2"),
 	.nparams = PAGE_PARAMETERS + 1,
@@ -81,7 +145,8 @@ static KeptPlan activities_of_every_app = {
 static KeptPlan recent_of_app = {
 	.sql = RECENT("$2"),
 	.nparams = PAGE_PARAMETERS,
-	.types = {PAGE_TYPES}
+	.types = {PAGE_TYPES},
+	.scan = &scan_recent
 };
 
 static KeptPlan recent_of_every_app = {
@@ -194,15 +259,15 @@ FeedActivities(const Principal *principal, const FeedPage *page, bool ignored,
  */
 void
 FeedRecent(const Principal *principal, const FeedPage *page, PlanRowTaker take,
-		   void *context)
+		   PlanTupleTaker take_tuple, void *context)
 {
 	Datum values[PAGE_PARAMETERS + 1];
 	bool nulls[PAGE_PARAMETERS + 1];
 
 	SetPage(values, nulls, principal, page);
-	(void) PlanRead(principal->every_app ? &recent_of_every_app
-										 : &recent_of_app,
-					values, nulls, take, context);
+	(void) PlanReadTuples(principal->every_app ? &recent_of_every_app
+											   : &recent_of_app,
+						  values, nulls, take, take_tuple, context);
 }
 
 /*

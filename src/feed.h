@@ -45,7 +45,8 @@ typedef struct FeedPage
 extern void FeedActivities(const Principal *principal, const FeedPage *page,
 						   bool ignored, PlanRowTaker take, void *context);
 extern void FeedRecent(const Principal *principal, const FeedPage *page,
-					   PlanRowTaker take, void *context);
+					   PlanRowTaker take, PlanTupleTaker take_tuple,
+					   void *context);
 extern void FeedHistoryItems(const Principal *principal, int64 activity_id,
 							 const FeedPage *page, PlanRowTaker take,
 							 void *context);

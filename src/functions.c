@@ -55,6 +55,7 @@ typedef struct RowResult
 	RowPlaces places;
 	Datum *values;
 	bool *nulls;
+	TupleDesc same;		   /* of a table: its rows are as expected; or NULL */
 	MemoryContext context; /* for a single row: where it is made */
 	HeapTuple tuple;	   /* the single row */
 } RowResult;
@@ -85,6 +86,47 @@ StoreRow(void *context, Datum *values, bool *nulls)
 	RowPut(&result->places, values, nulls, result->values, result->nulls);
 	tuplestore_putvalues(result->store, result->expected, result->values,
 						 result->nulls);
+}
+
+/*
+ * Whether rows of a table are what is expected, as they are.  Columns that the
+ * module does not know are null in a result.
+ */
+static bool
+IsExpected(RowResult *result, TupleDesc table)
+{
+	if (result->same == table)
+		return true;
+	if (table->natts != result->shape->count ||
+		!RowTypesAreSame(table, result->expected))
+		return false;
+	result->same = table;
+	return true;
+}
+
+/*
+ * A PlanTupleTaker for such a function: takes nothing apart that would be put
+ * together again.
+ */
+static bool
+StoreTuple(void *context, TupleTableSlot *slot)
+{
+	RowResult *result = context;
+	TupleDesc type = slot->tts_tupleDescriptor;
+	MinimalTuple tuple;
+	bool is_copy;
+	bool is_whole;
+
+	if (!IsExpected(result, type))
+		return false;
+	tuple = ExecFetchSlotMinimalTuple(slot, &is_copy);
+	/* a column that was added later has its default in the table's type only */
+	is_whole = HeapTupleHeaderGetNatts(tuple) == type->natts;
+	if (is_whole)
+		tuplestore_puttupleslot(result->store, slot);
+	if (is_copy)
+		heap_free_minimal_tuple(tuple);
+	return is_whole;
 }
 
 static RowResult
@@ -517,7 +559,7 @@ activityfeed_recent_activities(PG_FUNCTION_ARGS)
 	RowResult result = BeginSet(fcinfo, &activity_shape);
 
 	ConnectSpi();
-	FeedRecent(&principal, &page, StoreRow, &result);
+	FeedRecent(&principal, &page, StoreRow, StoreTuple, &result);
 	FinishSpi();
 	return (Datum) 0;
 }

@@ -29,8 +29,12 @@ EXPORTS_END
 typedef void (*DocumentWriter)(StringInfo out, const Datum *values,
 							   const bool *nulls);
 
+/* Most documents have room in so many bytes. */
+#define FIRST_SIZE 2048
+
 /*
- * Writes the document of the row that is the first argument.
+ * Writes the document of the row that is the first argument, behind the room
+ * that a text's length takes.
  */
 static StringInfoData
 RowDocument(FunctionCallInfo fcinfo, const RowShape *shape,
@@ -41,7 +45,10 @@ RowDocument(FunctionCallInfo fcinfo, const RowShape *shape,
 	StringInfoData document;
 
 	RowDeform(shape, PG_GETARG_HEAPTUPLEHEADER(0), values, nulls);
-	initStringInfo(&document);
+	document.data = palloc(FIRST_SIZE);
+	document.maxlen = FIRST_SIZE;
+	document.len = VARHDRSZ;
+	document.cursor = 0;
 	write(&document, values, nulls);
 	return document;
 }
@@ -51,7 +58,8 @@ RowToJson(FunctionCallInfo fcinfo, const RowShape *shape, DocumentWriter write)
 {
 	StringInfoData document = RowDocument(fcinfo, shape, write);
 
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(document.data, document.len));
+	SET_VARSIZE(document.data, document.len);
+	PG_RETURN_TEXT_P(document.data);
 }
 
 static Datum
@@ -60,7 +68,8 @@ RowToJsonb(FunctionCallInfo fcinfo, const RowShape *shape,
 {
 	StringInfoData document = RowDocument(fcinfo, shape, write);
 
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(document.data));
+	return DirectFunctionCall1(jsonb_in,
+							   CStringGetDatum(document.data + VARHDRSZ));
 }
 
 /*

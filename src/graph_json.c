@@ -28,16 +28,24 @@
 static void
 BeginMember(StringInfo out, const char *name)
 {
-	if (out->data[out->len - 1] != '{')
+	int length = (int) strlen(name);
+	char *to;
+
+	JsonTextReserve(out, length + 6);
+	to = out->data + out->len;
+	if (to[-1] != '{')
 	{
-		appendStringInfoCharMacro(out, ',');
-		appendStringInfoCharMacro(out, ' ');
+		*to++ = ',';
+		*to++ = ' ';
 	}
-	appendStringInfoCharMacro(out, '"');
-	appendBinaryStringInfoNT(out, name, (int) strlen(name));
-	appendStringInfoCharMacro(out, '"');
-	appendStringInfoCharMacro(out, ':');
-	appendStringInfoCharMacro(out, ' ');
+	*to++ = '"';
+	memcpy(to, name, length);
+	to += length;
+	*to++ = '"';
+	*to++ = ':';
+	*to++ = ' ';
+	*to = '\0';
+	out->len = (int) (to - out->data);
 }
 
 /*
@@ -95,10 +103,9 @@ AppendEnum(StringInfo out, const char *name, Datum value, bool isnull)
 {
 	if (BeginOrNull(out, name, isnull))
 	{
-		char *label = DatumGetCString(DirectFunctionCall1(enum_out, value));
+		const char *label = RowLabelOf(value);
 
 		JsonTextString(out, label, (int) strlen(label));
-		pfree(label);
 	}
 }
 

@@ -292,7 +292,7 @@ GraphListRecent(GraphCall *call)
 	if (!BeginPage(call, ODATA_LIST_RECENT, &list.page, &part))
 		return;
 	list.entries = MakeEntries(list.page.size);
-	FeedRecent(&call->request->principal, &part, TakeActivity, &list);
+	FeedRecent(&call->request->principal, &part, TakeActivity, NULL, &list);
 	AnswerActivities(call, &list);
 }
 

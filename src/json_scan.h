@@ -48,9 +48,28 @@ typedef enum JsonTrouble
 #define HAS_LESS(word, n) (((word) -EVERY_BYTE(n)) & ~(word) &EVERY_BYTE(0x80))
 
 /*
- * Where the run of characters ends that stand for themselves in a string: at
- * a quote, a backslash or a control character.  Every server encoding uses
- * the bytes of ASCII for nothing else, so bytes are looked at, 16 or 8 at once.
+ * Whether a character stands for itself in a string: whether it is no quote, no
+ * backslash and no control character.  Every server encoding uses the bytes of
+ * ASCII for nothing else, so bytes are looked at.
+ */
+static inline bool
+JsonIsPlain(char c)
+{
+	return c != '"' && c != '\\' && (unsigned char) c >= ' ';
+}
+
+/*
+ * The same of eight at once.
+ */
+static inline bool
+JsonIsPlainWord(uint64 word)
+{
+	return (HAS_LESS(word, ' ') | HAS_LESS(word ^ EVERY_BYTE('"'), 1) |
+			HAS_LESS(word ^ EVERY_BYTE('\\'), 1)) == 0;
+}
+
+/*
+ * Where a run of such characters ends.  16 or 8 are looked at at once.
  */
 static inline const char *
 JsonSkipPlain(const char *p, const char *end)
@@ -74,12 +93,11 @@ JsonSkipPlain(const char *p, const char *end)
 		uint64 word;
 
 		memcpy(&word, p, sizeof(word));
-		if ((HAS_LESS(word, ' ') | HAS_LESS(word ^ EVERY_BYTE('"'), 1) |
-			 HAS_LESS(word ^ EVERY_BYTE('\\'), 1)) != 0)
+		if (!JsonIsPlainWord(word))
 			break;
 	}
 #endif
-	while (p < end && *p != '"' && *p != '\\' && (unsigned char) *p >= ' ')
+	while (p < end && JsonIsPlain(*p))
 		p++;
 	return p;
 }

@@ -15,6 +15,7 @@
 #include "utils/plancache.h"
 
 #include "direct.h"
+#include "direct_scan.h"
 #include "planner_hook.h"
 #include "plans.h"
 #include "principal.h"
@@ -240,6 +241,25 @@ uint64
 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls, PlanRowTaker take,
 		 void *context)
 {
+	return PlanExecute(plan, values, nulls, true, take, context);
+}
+
+/*
+ * The same for a list of rows of one table, which may come as they are.
+ */
+uint64
+PlanReadTuples(KeptPlan *plan, Datum *values, const bool *nulls,
+			   PlanRowTaker take, PlanTupleTaker take_tuple, void *context)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	uint64 processed;
+
+	MakeReady(plan);
+	MemoryContextSwitchTo(caller_context);
+	if (plan->scan != NULL && !plan->is_custom &&
+		DirectScanRows(plan, values, nulls, take, take_tuple, context,
+					   &processed))
+		return processed;
 	return PlanExecute(plan, values, nulls, true, take, context);
 }
 

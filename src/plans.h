@@ -15,6 +15,7 @@
 
 #define MAX_PLAN_PARAMETERS 17
 
+struct DirectScan;
 struct DirectStatement;
 
 typedef struct KeptPlan
@@ -26,6 +27,7 @@ typedef struct KeptPlan
 	bool by_tid;	  /* or by their ctid */
 	bool for_service; /* planned without row security */
 	const struct DirectStatement *direct; /* the same in C, or NULL */
+	const struct DirectScan *scan;		  /* or this, see direct_scan.c */
 	bool is_custom;						  /* planned for each execution */
 	bool found_no_key; /* the last time: direct, and no row had that key */
 	SPIPlanPtr plan;   /* NULL until first used */
@@ -39,8 +41,17 @@ typedef struct KeptPlan
  */
 typedef void (*PlanRowTaker)(void *context, Datum *values, bool *nulls);
 
+/*
+ * Takes a row of the statement's table as it is, borrowed too.  Returns false
+ * for one that has to be handed to a PlanRowTaker.
+ */
+typedef bool (*PlanTupleTaker)(void *context, TupleTableSlot *slot);
+
 extern uint64 PlanRead(KeptPlan *plan, Datum *values, const bool *nulls,
 					   PlanRowTaker take, void *context);
+extern uint64 PlanReadTuples(KeptPlan *plan, Datum *values, const bool *nulls,
+							 PlanRowTaker take, PlanTupleTaker take_tuple,
+							 void *context);
 extern uint64 PlanWrite(KeptPlan *plan, Datum *values, const bool *nulls,
 						PlanRowTaker take, void *context);
 extern bool PlanReady(KeptPlan *plan);

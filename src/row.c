@@ -10,7 +10,10 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "row.h"
@@ -234,6 +237,47 @@ RowLabel(TupleDesc type, const char *name, const char *label)
 }
 
 /*
+ * Labels that were asked for, until any label of any enum changes.
+ */
+#define KNOWN_LABELS 8
+
+static struct KnownLabel
+{
+	Oid value; /* invalid: none */
+	NameData label;
+} known_labels[KNOWN_LABELS];
+
+static void
+ForgetLabels(Datum arg, int cacheid, uint32 hashvalue)
+{
+	memset(known_labels, 0, sizeof(known_labels));
+}
+
+/*
+ * The label of a value of an enum.  It may be gone after the next look into
+ * the catalogs.
+ */
+const char *
+RowLabelOf(Datum value)
+{
+	static bool is_watching = false;
+	Oid oid = DatumGetObjectId(value);
+	struct KnownLabel *known = &known_labels[oid % KNOWN_LABELS];
+	char *label;
+
+	if (known->value == oid && OidIsValid(oid))
+		return NameStr(known->label);
+	if (!is_watching)
+		CacheRegisterSyscacheCallback(ENUMOID, ForgetLabels, (Datum) 0);
+	is_watching = true;
+	label = DatumGetCString(DirectFunctionCall1(enum_out, value));
+	namestrcpy(&known->label, label);
+	known->value = oid;
+	pfree(label);
+	return NameStr(known->label);
+}
+
+/*
  * Puts a row's columns where a row type has them.
  */
 void
@@ -249,6 +293,25 @@ RowPut(const RowPlaces *places, const Datum *values, const bool *nulls,
 		all_values[place] = values[i];
 		all_nulls[place] = nulls[i];
 	}
+}
+
+/*
+ * Whether a row of one type is one of the other as it is.
+ */
+bool
+RowTypesAreSame(TupleDesc one, TupleDesc other)
+{
+	if (one->natts != other->natts || one->tdtypeid != other->tdtypeid)
+		return false;
+	for (int i = 0; i < one->natts; i++)
+	{
+		Form_pg_attribute a = TupleDescAttr(one, i);
+		Form_pg_attribute b = TupleDescAttr(other, i);
+
+		if (a->attisdropped || b->attisdropped || a->atttypid != b->atttypid)
+			return false;
+	}
+	return true;
 }
 
 /*

@@ -171,6 +171,8 @@ extern Oid RowAttributeType(TupleDesc type, const char *name);
 extern void RowLocate(const RowShape *shape, TupleDesc type,
 					  RowPlaces *places);
 extern Datum RowLabel(TupleDesc type, const char *name, const char *label);
+extern const char *RowLabelOf(Datum value);
+extern bool RowTypesAreSame(TupleDesc one, TupleDesc other);
 extern void RowPick(const RowPlaces *places, const Datum *all_values,
 					const bool *all_nulls, Datum *values, bool *nulls);
 extern void RowPut(const RowPlaces *places, const Datum *values,

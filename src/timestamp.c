@@ -20,6 +20,8 @@
 
 #define MAX_FRACTION_DIGITS 12
 #define MAX_TIME_LENGTH 32
+#define DATE_LENGTH 11 /* with the T */
+#define KNOWN_DAYS 16
 #define MAX_OFFSET_MINUTES (14 * 60) /* as XML Schema has it */
 
 typedef struct TimestampReader
@@ -172,20 +174,76 @@ TimestampParse(const char *text, size_t length, TimestampTz *result)
 }
 
 /*
- * Appends a number with leading zeros, and what follows it, where there is
- * room for both.
+ * Writes a number of two digits.
  */
 static void
-AppendNumber(StringInfo out, unsigned number, int digits, char next)
+PutTwoDigits(char *to, unsigned number)
 {
-	char *start = out->data + out->len;
+	to[0] = '0' + number / 10;
+	to[1] = '0' + number % 10;
+}
 
-	/* pg_ultostr_zeropad was a twentieth of the time that a page takes */
-	for (int i = digits - 1; i >= 0; i--, number /= 10)
-		start[i] = '0' + number % 10;
-	start[digits] = next;
-	start[digits + 1] = '\0';
-	out->len += digits + 1;
+/*
+ * Writes a date as YYYY-MM-DDT.  Most times of a page are of the same few
+ * days, those of expirations a month later, so the last ones are kept.
+ */
+static void
+PutDate(char *to, int day)
+{
+	static struct
+	{
+		int day;
+		char text[DATE_LENGTH];
+	} last[KNOWN_DAYS]; /* no text is empty, so the zeros are no day's */
+	unsigned place = (unsigned) day % KNOWN_DAYS;
+	char *text = last[place].text;
+	int year, month, day_of_month;
+
+	if (last[place].day != day || text[0] == '\0')
+	{
+		j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &day_of_month);
+		memcpy(text, "YYYY-MM-DDT", DATE_LENGTH);
+		PutTwoDigits(text, year / 100);
+		PutTwoDigits(text + 2, year % 100);
+		PutTwoDigits(text + 5, month);
+		PutTwoDigits(text + 8, day_of_month);
+		last[place].day = day;
+	}
+	memcpy(to, text, DATE_LENGTH);
+}
+
+/*
+ * Writes a time of day as hh:mm:ss and returns what follows it.
+ */
+static char *
+PutTimeOfDay(char *to, int seconds)
+{
+	int minutes = seconds / SECS_PER_MINUTE;
+
+	PutTwoDigits(to, minutes / MINS_PER_HOUR);
+	to[2] = ':';
+	PutTwoDigits(to + 3, minutes % MINS_PER_HOUR);
+	to[5] = ':';
+	PutTwoDigits(to + 6, seconds % SECS_PER_MINUTE);
+	return to + 8;
+}
+
+/*
+ * Writes a fraction of a second without trailing zeros, nothing if there is
+ * none, and returns what follows it.
+ */
+static char *
+PutMilliseconds(char *to, int milliseconds)
+{
+	if (milliseconds == 0)
+		return to;
+	to[0] = '.';
+	to[1] = '0' + milliseconds / 100;
+	PutTwoDigits(to + 2, milliseconds % 100);
+	to += 4;
+	while (to[-1] == '0')
+		to--;
+	return to;
 }
 
 /*
@@ -200,8 +258,7 @@ TimestampAppend(StringInfo out, TimestampTz time)
 {
 	int64 days;
 	int64 rest;
-	int year, month, day;
-	int milliseconds;
+	char *to;
 
 	if (!TimestampIsStorable(time))
 		ereport(
@@ -218,23 +275,14 @@ TimestampAppend(StringInfo out, TimestampTz time)
 		days--;
 		rest += USECS_PER_DAY;
 	}
-	j2date((int) days + POSTGRES_EPOCH_JDATE, &year, &month, &day);
 	enlargeStringInfo(out, MAX_TIME_LENGTH);
-	AppendNumber(out, year, 4, '-');
-	AppendNumber(out, month, 2, '-');
-	AppendNumber(out, day, 2, 'T');
-	AppendNumber(out, (int) (rest / USECS_PER_HOUR), 2, ':');
-	AppendNumber(out, (int) (rest / USECS_PER_MINUTE % MINS_PER_HOUR), 2, ':');
-	milliseconds = (int) (rest % USECS_PER_SEC / 1000);
-	AppendNumber(out, (int) (rest / USECS_PER_SEC % SECS_PER_MINUTE), 2,
-				 milliseconds != 0 ? '.' : 'Z');
-	if (milliseconds == 0)
-		return;
-	AppendNumber(out, milliseconds, 3, 'Z');
-	while (out->data[out->len - 2] == '0')
-		out->len--;
-	out->data[out->len - 1] = 'Z';
-	out->data[out->len] = '\0';
+	to = out->data + out->len;
+	PutDate(to, (int) days);
+	to = PutTimeOfDay(to + DATE_LENGTH, (int) (rest / USECS_PER_SEC));
+	to = PutMilliseconds(to, (int) (rest % USECS_PER_SEC / 1000));
+	*to++ = 'Z';
+	*to = '\0';
+	out->len = (int) (to - out->data);
 }
 
 /*

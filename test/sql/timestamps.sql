@@ -39,8 +39,8 @@ SELECT pg_temp.time_out('2018-02-26T20:54:04.345Z');
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
 -- a row that the store would not write
-SELECT pg_temp.attempt($$SELECT ROW('u', 1, '00000000-0000-4000-8000-000000000001', 'a', 'infinity', NULL, 'updated', now(), now(), false, NULL, NULL, now(), 1, 1, NULL)::activityfeed.history_item::json$$);
-SELECT pg_temp.attempt($$SELECT ROW('u', 1, '00000000-0000-4000-8000-000000000001', 'a', '10000-01-01', NULL, 'updated', now(), now(), false, NULL, NULL, now(), 1, 1, NULL)::activityfeed.history_item::json$$);
+SELECT pg_temp.attempt($$SELECT ROW(1, '00000000-0000-4000-8000-000000000001', 1, now(), now(), NULL, 'updated', 'infinity', now(), 1, NULL, NULL, false, 'u', 'a', NULL)::activityfeed.history_item::json$$);
+SELECT pg_temp.attempt($$SELECT ROW(1, '00000000-0000-4000-8000-000000000001', 1, now(), now(), NULL, 'updated', '10000-01-01', now(), 1, NULL, NULL, false, 'u', 'a', NULL)::activityfeed.history_item::json$$);
 -- expirations: given, by default a month after creation, not moved by a replace, raised on the activity
 CREATE FUNCTION pg_temp.expires(item int, expiration text, OUT item_lives interval, OUT activity_follows boolean) LANGUAGE sql AS $$
 	SELECT date_trunc('hour', h.expiration_date_time - h.created_date_time),

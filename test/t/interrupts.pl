@@ -62,7 +62,7 @@ my %calls = (
 	'deep insert' => q{SELECT count(*) FROM activityfeed.upsert_activity('u', 'app', (SELECT deep FROM input))},
 	batch => q{SELECT count(*) FROM activityfeed.add_external_activities('c', 'i', (SELECT batch FROM input))},
 	request => q{SELECT status FROM activityfeed.graph_request('u', 'app', 'PUT', '/me/activities/request', (SELECT request FROM input))},
-	page => q{SELECT status FROM activityfeed.graph_request('u', 'app', 'GET', '/me/activities/recent?$top=300&$expand=historyItems')},
+	page => q{SELECT min(status) FROM generate_series(281, 300) i, activityfeed.graph_request('u', 'app', 'GET', '/me/activities/recent?$top=' || i || '&$expand=historyItems')},
 	purge => q{SELECT activityfeed.purge_expired()},
 	erase => q{SELECT activityfeed.erase_user('u')},
 	export => q{SELECT count(*) FROM activityfeed.export_user('u')},
