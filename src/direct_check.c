@@ -174,6 +174,7 @@ DirectIsAsInstalled(const DirectTarget *target, Relation index)
 		   DirectIsOwnKey(target->plan, index, direct->key_length) &&
 		   !HasStatementTriggers(table, direct->command) &&
 		   target->columns.are_own &&
+		   !target->columns.have_other_expressions &&
 		   RelationGetDescr(table)->constr->num_check == 0 &&
 		   (direct->command == CMD_UPDATE || !target->columns.have_others);
 }

@@ -114,13 +114,13 @@ IsGeneratedOf(TupleDesc type, AttrNumber column, AttrNumber source)
 }
 
 /*
- * Whether the expressions are those of the generated columns, and no others.
+ * Whether our generated columns are calculated as they were; counts them.
  */
 static bool
 HaveOwnExpressions(const RowShape *shape, TupleDesc type,
-				   const RowPlaces *places)
+				   const RowPlaces *places, int *count)
 {
-	int count = 0;
+	*count = 0;
 
 	for (int i = 0; i < lengthof(generated_columns); i++)
 	{
@@ -128,12 +128,12 @@ HaveOwnExpressions(const RowShape *shape, TupleDesc type,
 
 		if (generated_columns[i].shape != shape)
 			continue;
-		count++;
+		(*count)++;
 		if (!IsGeneratedOf(type, places->places[column] + 1,
 						   places->places[generated_columns[i].source] + 1))
 			return false;
 	}
-	return type->constr->num_defval == count;
+	return true;
 }
 
 /*
@@ -172,10 +172,14 @@ CountColumns(TupleDesc type)
 static void
 Describe(const RowShape *shape, TupleDesc type, DirectColumns *columns)
 {
+	int generated_count;
+
 	RowLocate(shape, type, &columns->places);
-	columns->are_own = type->constr != NULL &&
-					   HaveOwnTypes(shape, type, &columns->places) &&
-					   HaveOwnExpressions(shape, type, &columns->places);
+	columns->are_own =
+		type->constr != NULL && HaveOwnTypes(shape, type, &columns->places) &&
+		HaveOwnExpressions(shape, type, &columns->places, &generated_count);
+	columns->have_other_expressions =
+		columns->are_own && type->constr->num_defval != generated_count;
 	columns->have_others = CountColumns(type) != shape->count;
 }
 

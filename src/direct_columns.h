@@ -13,6 +13,7 @@ typedef struct DirectColumns
 {
 	bool are_own;	  /* all are there, with types and expressions as made */
 	bool have_others; /* somebody has added some */
+	bool have_other_expressions; /* or defaults or generated columns */
 	RowPlaces places;
 } DirectColumns;
 
