@@ -107,8 +107,8 @@ COMMENT ON COLUMN activityfeed.graph_response.body IS
 --
 -- Columns of fixed width come first: a list looks at them in up to 256 rows
 -- for a page, and behind the texts they would have to be searched for.  What a
--- heartbeat changes stands together in history_item: the WAL of an update has
--- all that is between the first and the last byte that differ.
+-- heartbeat changes stands together: the WAL of an update has all that is
+-- between the first and the last byte that differ.
 --
 -- The tables of a feed have no CHECK constraints: the executor parses each of
 -- them anew for every statement, and the functions let nothing through that
@@ -117,8 +117,8 @@ COMMENT ON COLUMN activityfeed.graph_response.body IS
 
 CREATE TABLE activityfeed.feed (
 	user_id text COLLATE "C" NOT NULL,
-	change_number bigint NOT NULL,
 	last_modified_date_time timestamptz NOT NULL,
+	change_number bigint NOT NULL,
 	oldest_change_number bigint NOT NULL,
 	CONSTRAINT feed_pkey PRIMARY KEY (user_id)
 ) WITH (fillfactor = 50);

@@ -178,10 +178,10 @@ COPY activityfeed.activity (user_id, app_id) TO STDOUT;
 COPY (SELECT user_id, app_id, user_timezone FROM activityfeed.history_item) TO STDOUT;
 -- writing for others, moving rows, taking ids of theirs
 SELECT what, pg_temp.try(statement) AS refused FROM (VALUES
-	('a feed of another user', 'INSERT INTO activityfeed.feed VALUES (''sec bob SECRET'', 1, now(), 1)'),
-	('a new feed of another user', 'INSERT INTO activityfeed.feed VALUES (''sec squatted'', 9223372036854775807, now(), 1)'),
-	('a feed of another user, or nothing', 'INSERT INTO activityfeed.feed VALUES (''sec bob SECRET'', 1, now(), 1) ON CONFLICT DO NOTHING'),
-	('a feed of another user, or update', 'INSERT INTO activityfeed.feed VALUES (''sec bob SECRET'', 1, now(), 1) ON CONFLICT (user_id) DO UPDATE SET change_number = 1'),
+	('a feed of another user', 'INSERT INTO activityfeed.feed VALUES (''sec bob SECRET'', now(), 1, 1)'),
+	('a new feed of another user', 'INSERT INTO activityfeed.feed VALUES (''sec squatted'', now(), 9223372036854775807, 1)'),
+	('a feed of another user, or nothing', 'INSERT INTO activityfeed.feed VALUES (''sec bob SECRET'', now(), 1, 1) ON CONFLICT DO NOTHING'),
+	('a feed of another user, or update', 'INSERT INTO activityfeed.feed VALUES (''sec bob SECRET'', now(), 1, 1) ON CONFLICT (user_id) DO UPDATE SET change_number = 1'),
 	('an activity of another user', pg_temp.activity_values('sec bob SECRET', 'reader', activity_id('reader', 'new'), 'new')),
 	('one that is there', pg_temp.activity_values('sec bob SECRET', 'reader', activity_id('reader', 'SECRET of bob/1'), 'SECRET of bob/1')),
 	('an activity of another app', pg_temp.activity_values('sec ada', 'game', activity_id('game', 'new'), 'new')),
@@ -206,7 +206,7 @@ SELECT what, pg_temp.try(statement) AS refused FROM (VALUES
 	('changing items of others', 'UPDATE activityfeed.history_item SET user_timezone = ''x'' WHERE user_timezone <> ''mine'''),
 	('changing activities of others', 'UPDATE activityfeed.activity SET status = ''deleted'' WHERE app_activity_id ~ ''SECRET'''),
 	('changing feeds of others', 'UPDATE activityfeed.feed SET change_number = 0 WHERE user_id <> ''sec ada'''),
-	('merging into feeds', 'MERGE INTO activityfeed.feed f USING (SELECT ''sec bob SECRET'' AS u) s ON f.user_id = s.u WHEN MATCHED THEN UPDATE SET change_number = 0 WHEN NOT MATCHED THEN INSERT VALUES (u, 1, now(), 1)'),
+	('merging into feeds', 'MERGE INTO activityfeed.feed f USING (SELECT ''sec bob SECRET'' AS u) s ON f.user_id = s.u WHEN MATCHED THEN UPDATE SET change_number = 0 WHEN NOT MATCHED THEN INSERT VALUES (u, now(), 1, 1)'),
 	('merging into activities', 'MERGE INTO activityfeed.activity a USING foreign_id s ON a.user_id = s.user_id AND a.id = s.id WHEN MATCHED THEN UPDATE SET status = ''deleted'' WHEN NOT MATCHED THEN DO NOTHING'),
 	('merging into items', 'MERGE INTO activityfeed.history_item h USING foreign_id s ON h.id = s.item_id WHEN MATCHED THEN DELETE'),
 	('TRUNCATE', 'TRUNCATE activityfeed.feed, activityfeed.activity, activityfeed.history_item'),
@@ -305,7 +305,7 @@ SET activityfeed.app_id = 'reader';
 SET activityfeed.user_id = '';
 SET ROLE regress_feed_session;
 SELECT (SELECT count(*) FROM feed) AS feeds, (SELECT count(*) FROM activity) AS activities, (SELECT count(*) FROM history_item) AS items, current_user_id() IS NULL AS no_user;
-SELECT pg_temp.try('INSERT INTO activityfeed.feed VALUES ('''', 1, now(), 1)');
+SELECT pg_temp.try('INSERT INTO activityfeed.feed VALUES ('''', now(), 1, 1)');
 SELECT string_agg(DISTINCT left(pg_temp.try(pg_temp.call(function, u, 'reader', f)), 60), E'\n') AS answer
 FROM pg_temp.functions_of_principals() function, foreign_id f, unnest('{sec ada,"",NULL}'::text[]) u;
 -- RESET ALL and DISCARD: to the pinned principal or none

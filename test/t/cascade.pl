@@ -27,7 +27,7 @@ $node->safe_psql('postgres', q{
 	-- So many activities of user u, the first ones expired, each but those with a
 	-- session; activity 0 has as many as are asked for.
 	CREATE PROCEDURE load(expired int, sessions int) LANGUAGE sql AS $$
-		INSERT INTO activityfeed.feed VALUES ('u', expired + sessions + 1, now() + interval '1 second', 0);
+		INSERT INTO activityfeed.feed VALUES ('u', now() + interval '1 second', expired + sessions + 1, 0);
 		INSERT INTO activityfeed.activity (user_id, id, app_id, app_activity_id, status, created_date_time,
 			last_modified_date_time, expiration_date_time, change_number, created_change_number,
 			history_change_number, history_expiration_date_time, visual_elements)

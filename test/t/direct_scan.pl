@@ -27,7 +27,7 @@ $node->safe_psql('postgres', q{
 	ALTER FUNCTION directly OWNER TO direct; ALTER FUNCTION by_statement OWNER TO statement;
 	CREATE POLICY p ON activityfeed.activity AS RESTRICTIVE FOR SELECT TO statement USING (app_id <> 'secret');
 	CREATE POLICY p ON activityfeed.history_item AS RESTRICTIVE FOR SELECT TO statement USING (app_id <> 'secret');
-	INSERT INTO activityfeed.feed VALUES ('u', 1000000, now(), 1000300);
+	INSERT INTO activityfeed.feed VALUES ('u', now(), 1000000, 1000300);
 	CALL add_activities(600); CALL add_items(900); CALL change_rows()});
 
 my %pages = (

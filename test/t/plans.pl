@@ -47,7 +47,7 @@ $node->safe_psql('postgres', <<~SQL);
 		now timestamptz := clock_timestamp();
 		later timestamptz := now + interval '30 days';
 	BEGIN
-		INSERT INTO activityfeed.feed VALUES ('u', 3 * $rows, now, 0);
+		INSERT INTO activityfeed.feed VALUES ('u', now, 3 * $rows, 0);
 		INSERT INTO activityfeed.activity (user_id, id, app_id, app_activity_id,
 			activity_source_host, activation_url, visual_elements, status,
 			created_date_time, last_modified_date_time, expiration_date_time,

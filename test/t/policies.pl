@@ -34,7 +34,7 @@ $node->safe_psql('postgres', <<~SQL);
 	\$\$ SELECT activityfeed.activity_id('app', name) \$\$;
 	CREATE FUNCTION session_id(n int) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 	\$\$ SELECT lpad(n::text, 32, '0')::uuid \$\$;
-	INSERT INTO activityfeed.feed VALUES ('u', 4 * $rows, now(), 1);
+	INSERT INTO activityfeed.feed VALUES ('u', now(), 4 * $rows, 1);
 	INSERT INTO activityfeed.activity (user_id, id, app_id, app_activity_id, activity_source_host, activation_url, visual_elements, status,
 		created_date_time, last_modified_date_time, expiration_date_time, change_number, created_change_number, history_change_number, history_expiration_date_time)
 	SELECT 'u', activityfeed.activity_id(app, i::text), app, i, 'example.com', 'app:', '{"displayText": "x"}', 'updated', now(), now(), now() + interval '30 days',

@@ -44,7 +44,7 @@ sub load
 
 	$node->safe_psql('postgres', qq{
 		SET session_replication_role = replica;
-		INSERT INTO activityfeed.feed SELECT 'user ' || u, 2 * $activities, now(), 0
+		INSERT INTO activityfeed.feed SELECT 'user ' || u, now(), 2 * $activities, 0
 		FROM generate_series(1, $users) u;
 		INSERT INTO activityfeed.activity (user_id, id, app_id, app_activity_id,
 			visual_elements, status, created_date_time, last_modified_date_time,
