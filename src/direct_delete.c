@@ -38,7 +38,8 @@ typedef struct Deletion
 } Deletion;
 
 /*
- * Whether a plan deletes rows by ctid and does nothing else.
+ * Whether a plan deletes rows of one table by ctid and does nothing else.  A
+ * partition is not the only table of its plan: the whole has triggers, too.
  */
 static bool
 IsDeleteByTid(const PlannedStmt *statement, int condition_count)
@@ -49,7 +50,7 @@ IsDeleteByTid(const PlannedStmt *statement, int condition_count)
 	if (statement->commandType != CMD_DELETE || !IsA(delete, ModifyTable) ||
 		delete->operation != CMD_DELETE || statement->subplans != NIL ||
 		delete->withCheckOptionLists != NIL || delete->rowMarks != NIL ||
-		list_length(delete->resultRelations) != 1)
+		list_length(statement->rtable) != 1)
 		return false;
 	scan = (const TidScan *) outerPlan(&delete->plan);
 	return IsA(scan, TidScan) && list_length(scan->tidquals) == 1 &&

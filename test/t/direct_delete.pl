@@ -137,7 +137,12 @@ my @obstacles = (
 		'DROP TRIGGER t ON activityfeed.history_item' ],
 	[ 'a foreign key', 'CREATE TABLE child (u text, a bigint, i uuid, FOREIGN KEY (u, a, i) REFERENCES activityfeed.history_item)', 'DROP TABLE child' ],
 	[ 'a rule', 'CREATE RULE r AS ON DELETE TO activityfeed.history_item DO ALSO INSERT INTO noted VALUES (1)', 'DROP RULE r ON activityfeed.history_item' ],
-	[ 'a child table', 'CREATE TABLE child () INHERITS (activityfeed.history_item)', 'DROP TABLE child; ANALYZE activityfeed.history_item' ] );
+	[ 'a child table', 'CREATE TABLE child () INHERITS (activityfeed.history_item)', 'DROP TABLE child; ANALYZE activityfeed.history_item' ],
+	[ 'a partitioned table', q{ALTER TABLE activityfeed.history_item RENAME TO stored;
+		CREATE TABLE activityfeed.history_item (LIKE activityfeed.stored INCLUDING GENERATED) PARTITION BY HASH (user_id);
+		ALTER TABLE activityfeed.history_item ATTACH PARTITION activityfeed.stored FOR VALUES WITH (MODULUS 1, REMAINDER 0)},
+		q{ALTER TABLE activityfeed.history_item DETACH PARTITION activityfeed.stored; DROP TABLE activityfeed.history_item;
+		ALTER TABLE activityfeed.stored RENAME TO history_item} ]);
 
 $node->safe_psql('direct', 'CREATE FUNCTION return_old() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN old; END $$');
 for my $obstacle (@obstacles)
