@@ -118,7 +118,7 @@ IsInRange(const DirectHead *row, int number_column, int expiration_column,
 		number > DatumGetInt64(parameters[RANGE_UPTO]))
 		return false;
 	return DatumGetBool(parameters[RANGE_TOMBSTONES]) ||
-		   (!DirectHasLabel(row, status_column) &&
+		   (DirectHasOtherLabel(row, status_column) &&
 			DirectInt64(row, expiration_column, DT_NOBEGIN) >
 				DatumGetTimestampTz(parameters[RANGE_NOW]));
 }

@@ -64,14 +64,15 @@ DirectInt64(const DirectHead *head, int column, int64 if_null)
 }
 
 /*
- * Whether a column of enum status has the label.
+ * Whether a column of enum status has another label than that.  As in SQL, null
+ * is nothing: somebody may have dropped NOT NULL.
  */
 static inline bool
-DirectHasLabel(const DirectHead *head, int column)
+DirectHasOtherLabel(const DirectHead *head, int column)
 {
 	bool isnull;
 
-	return DirectColumn(head, column, &isnull) == head->label && !isnull;
+	return DirectColumn(head, column, &isnull) != head->label && !isnull;
 }
 
 extern bool DirectScanRows(KeptPlan *plan, const Datum *parameters,

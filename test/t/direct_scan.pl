@@ -141,6 +141,28 @@ is($node->safe_psql('postgres', "SELECT count(*) > 20, count(extra) FROM activit
 $node->safe_psql('postgres', 'ALTER TABLE activityfeed.activity DROP extra');
 same_pages('a column that was dropped');
 
+# Nulls where the tables as made have none.
+$node->safe_psql('postgres', q{
+	ALTER TABLE activityfeed.activity ALTER status DROP NOT NULL, ALTER change_number DROP NOT NULL, ALTER change_bucket DROP NOT NULL,
+		ALTER last_modified_date_time DROP NOT NULL, ALTER expiration_date_time DROP NOT NULL, ALTER expiration_day DROP NOT NULL;
+	ALTER TABLE activityfeed.history_item ALTER status DROP NOT NULL, ALTER expiration_date_time DROP NOT NULL, ALTER expiration_day DROP NOT NULL;
+	UPDATE activityfeed.activity SET status = NULL WHERE id % 9 = 0;
+	UPDATE activityfeed.activity SET change_number = NULL WHERE id % 9 = 1;
+	UPDATE activityfeed.activity SET last_modified_date_time = NULL WHERE id % 9 = 2;
+	UPDATE activityfeed.activity SET expiration_date_time = NULL WHERE id % 9 = 3;
+	UPDATE activityfeed.history_item SET status = NULL WHERE change_number % 9 = 0;
+	UPDATE activityfeed.history_item SET expiration_date_time = NULL WHERE change_number % 9 = 1});
+is(read_by_statement($pages{changes}), '', 'nulls: no statement');
+$node->safe_psql('postgres', q{DO $$ DECLARE p text; BEGIN
+	FOREACH p IN ARRAY ARRAY['recent_activities(''u'', ''app0'', 100000)', 'changes(''u'', ''app0'', 0, 100000)'] LOOP
+		CALL note(p, directly(p), by_statement(p));
+	END LOOP;
+END $$});
+is(differences(), '', 'nulls: the same rows');
+$node->safe_psql('postgres', q{
+	DELETE FROM activityfeed.history_item WHERE status IS NULL OR expiration_date_time IS NULL;
+	DELETE FROM activityfeed.activity WHERE status IS NULL OR change_number IS NULL OR last_modified_date_time IS NULL OR expiration_date_time IS NULL});
+
 # Somebody else's index may be the one that the planner takes.
 $node->safe_psql('postgres', q{
 	CREATE INDEX i ON activityfeed.activity (user_id, app_id, history_bucket DESC) WHERE status = 'updated' AND history_bucket IS NOT NULL;
