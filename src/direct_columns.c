@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
@@ -100,6 +101,10 @@ IsGeneratedOf(TupleDesc type, AttrNumber column, AttrNumber source)
 	const TupleConstr *constraints = type->constr;
 	Oid source_type = TupleDescAttr(type, source - 1)->atttypid;
 
+	/* PostgreSQL 18 has virtual ones, too */
+	if (TupleDescAttr(type, column - 1)->attgenerated !=
+		ATTRIBUTE_GENERATED_STORED)
+		return false;
 	for (int i = 0; i < constraints->num_defval; i++)
 	{
 		Node *expression;

@@ -20,9 +20,12 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "expired_rows.h"
@@ -404,6 +407,32 @@ PurgeActivities(Purge *purge, int64 limit)
 }
 
 /*
+ * Raises 0A000 for a table that has others below it.  Rows are deleted by their
+ * ctid, and rows of other tables have the same.
+ */
+static void
+RefuseChildren(const char *table)
+{
+	Oid schema = get_namespace_oid("activityfeed", false);
+	Oid relation = get_relname_relid(table, schema);
+
+	if (!OidIsValid(relation) || !has_subclass(relation) ||
+		find_inheritance_children(relation, NoLock) == NIL)
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		 errmsg(
+			 "cannot purge table \"%s\", which has partitions or child tables",
+			 table),
+		 errdetail(
+			 "Rows are deleted by their place in one table, at which another has rows, too."),
+		 errhint("Delete what has expired from them by SQL."),
+		 err_generic_string(PG_DIAG_SCHEMA_NAME, "activityfeed"),
+		 err_generic_string(PG_DIAG_TABLE_NAME, table)));
+}
+
+/*
  * Removes about batch_size rows at most: an activity takes along what it
  * still has, whatever the number.  Returns how many rows went.
  *
@@ -417,6 +446,8 @@ PurgeExpired(int batch_size)
 {
 	Purge purge = {.now = GetCurrentTimestamp()};
 
+	RefuseChildren("history_item");
+	RefuseChildren("activity");
 	PurgeItems(&purge, batch_size);
 	if (purge.removed < batch_size)
 		PurgeActivities(&purge, batch_size - purge.removed);
