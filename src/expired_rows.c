@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
+#include "activityfeed.h"
 #include "expired_rows.h"
 
 ExpiredRows
