@@ -3,10 +3,10 @@
  *		Whether a statement may be done without the executor.
  *
  * It may where it would do nothing but write the next version of one row, or a
- * row that is not there: what could be beside that is told by its plan (rules, children,
- * row security), by the table's description (constraints, defaults, types,
- * partitions) and by the row (triggers).  Somebody who changes any of these
- * makes the plan cache plan anew, and relcache descriptions are current
+ * row that is not there: what could be beside that is told by its plan (rules,
+ * children, row security), by the table's description (constraints, defaults,
+ * types, partitions) and by the row (triggers).  Somebody who changes any of
+ * these makes the plan cache plan anew, and relcache descriptions are current
  * because the table is locked, so all of it is looked at in each call.
  */
 #include "postgres.h"
@@ -143,20 +143,36 @@ DirectIsOwnKey(const KeptPlan *plan, Relation index, int length)
 }
 
 /*
- * Whether a change of this kind runs triggers for the statement, even for one
- * that finds no row.
+ * Whether an update runs triggers for the statement, even one that finds no
+ * row.
  */
 static bool
-HasStatementTriggers(Relation table, CmdType command)
+UpdateRunsTriggers(Relation table)
 {
 	const TriggerDesc *triggers = table->trigdesc;
 
-	if (triggers == NULL)
-		return false;
-	return command == CMD_UPDATE ? triggers->trig_update_before_statement ||
-									   triggers->trig_update_after_statement
-								 : triggers->trig_insert_before_statement ||
-									   triggers->trig_insert_after_statement;
+	return triggers != NULL && (triggers->trig_update_before_statement ||
+								triggers->trig_update_after_statement);
+}
+
+/*
+ * Whether an insert runs triggers but those that check foreign keys at once.
+ */
+static bool
+InsertRunsTriggers(Relation table)
+{
+	const TriggerDesc *triggers = table->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_INSERT(trigger->tgtype) &&
+			(trigger->tgdeferrable ||
+			 RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_FK))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -168,15 +184,17 @@ DirectIsAsInstalled(const DirectTarget *target, Relation index)
 {
 	const DirectStatement *direct = target->plan->direct;
 	Relation table = target->table;
+	bool is_update = direct->command == CMD_UPDATE;
 
 	return table->rd_rel->relkind == RELKIND_RELATION &&
 		   !table->rd_rel->relispartition &&
 		   DirectIsOwnKey(target->plan, index, direct->key_length) &&
-		   !HasStatementTriggers(table, direct->command) &&
+		   !(is_update ? UpdateRunsTriggers(table)
+					   : InsertRunsTriggers(table)) &&
 		   target->columns.are_own &&
 		   !target->columns.have_other_expressions &&
 		   RelationGetDescr(table)->constr->num_check == 0 &&
-		   (direct->command == CMD_UPDATE || !target->columns.have_others);
+		   (is_update || !target->columns.have_others);
 }
 
 /*
@@ -247,26 +265,6 @@ DirectUpdateRunsNoTrigger(Relation table, TupleTableSlot *old,
 				break;
 		}
 		if (runs)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Whether an insert runs no trigger but those that check foreign keys at once.
- */
-bool
-DirectInsertRunsNoTrigger(Relation table)
-{
-	const TriggerDesc *triggers = table->trigdesc;
-
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (TRIGGER_FOR_INSERT(trigger->tgtype) &&
-			(trigger->tgdeferrable ||
-			 RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_FK))
 			return false;
 	}
 	return true;

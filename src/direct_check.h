@@ -18,6 +18,5 @@ extern bool DirectRefersTo(const DirectTarget *target, Relation parent,
 						   const RowPlaces *places);
 extern bool DirectUpdateRunsNoTrigger(Relation table, TupleTableSlot *old,
 									  TupleTableSlot *next);
-extern bool DirectInsertRunsNoTrigger(Relation table);
 
 #endif /* ACTIVITYFEED_DIRECT_CHECK_H */

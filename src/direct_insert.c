@@ -287,7 +287,6 @@ IsAsInstalled(const DirectTarget *target, Oid key, Oid parent_index)
 {
 	Relation index = index_open(key, RowExclusiveLock);
 	bool is_so = DirectIsAsInstalled(target, index) &&
-				 DirectInsertRunsNoTrigger(target->table) &&
 				 (OidIsValid(parent_index) ||
 				  RelationGetFKeyList(target->table) == NIL);
 

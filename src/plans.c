@@ -251,12 +251,9 @@ uint64
 PlanReadTuples(KeptPlan *plan, Datum *values, const bool *nulls,
 			   PlanRowTaker take, PlanTupleTaker take_tuple, void *context)
 {
-	MemoryContext caller_context = CurrentMemoryContext;
 	uint64 processed;
 
-	MakeReady(plan);
-	MemoryContextSwitchTo(caller_context);
-	if (plan->scan != NULL && !plan->is_custom &&
+	if (plan->scan != NULL && PlanReady(plan) &&
 		DirectScanRows(plan, values, nulls, take, take_tuple, context,
 					   &processed))
 		return processed;

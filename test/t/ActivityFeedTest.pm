@@ -12,7 +12,7 @@ use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_server create_document create_sessions create_invariants
+our @EXPORT = qw(start_server create_document create_sessions create_direct_and_statements create_invariants
   create_everything broken_feeds fault_library fingerprint
   fingerprint_difference open_session process_status);
 
@@ -67,6 +67,25 @@ sub create_sessions
 			SELECT json_agg(json_build_object('type', 'viewed', 'startDateTime', '2026-01-01T00:00:00Z'))
 			FROM generate_series(1, n)
 		$$});
+	return;
+}
+
+# Databases "direct" and "statements", with include/direct.sql: for calls that
+# leave the same in one, where writes may go without statements, as in the
+# other, where the caller sees to it that they do not.
+sub create_direct_and_statements
+{
+	my ($node) = @_;
+	my $prepare = slurp_file(dirname(realpath(__FILE__)) . '/../include/direct.sql');
+
+	for my $database ('direct', 'statements')
+	{
+		$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0");
+		$node->safe_psql($database, 'CREATE EXTENSION activityfeed; CREATE EXTENSION amcheck');
+		create_document($node, $database);
+		create_sessions($node, $database);
+		$node->safe_psql($database, $prepare);
+	}
 	return;
 }
 

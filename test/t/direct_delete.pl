@@ -19,16 +19,7 @@ my $node = start_server('direct_delete', <<~'CONF');
 	wal_level = logical
 	CONF
 
-my $prepare = slurp_file("$FindBin::RealBin/../include/direct.sql");
-
-for my $database ('direct', 'statements')
-{
-	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0");
-	$node->safe_psql($database, 'CREATE EXTENSION activityfeed; CREATE EXTENSION amcheck');
-	create_document($node, $database);
-	create_sessions($node, $database);
-	$node->safe_psql($database, $prepare);
-}
+create_direct_and_statements($node);
 
 # A trigger that does nothing: every delete has to be a statement.
 $node->safe_psql('statements', 'CREATE TRIGGER noted AFTER DELETE ON activityfeed.history_item FOR EACH ROW EXECUTE FUNCTION do_nothing()');
