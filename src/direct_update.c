@@ -12,6 +12,7 @@
 #include "utils/snapmgr.h"
 
 #include "direct_check.h"
+#include "direct_index.h"
 #include "direct_target.h"
 
 /* What changed between PostgreSQL 15 and 18 for updates. */
@@ -50,8 +51,8 @@ typedef struct Parameters
  * Adds entries to all indexes, or to those that sum up what pages hold.
  */
 static void
-AddIndexEntries(const DirectTarget *target, TupleTableSlot *slot,
-				IndexUpdates updates)
+AddIndexEntries(const DirectTarget *target, TupleTableSlot *old,
+				TupleTableSlot *next, IndexUpdates updates)
 {
 	EState *state = CreateExecutorState();
 	ResultRelInfo *result = makeNode(ResultRelInfo);
@@ -62,7 +63,8 @@ AddIndexEntries(const DirectTarget *target, TupleTableSlot *slot,
 					  linitial_int(target->statement->resultRelations), NULL,
 					  0);
 	ExecOpenIndices(result, false);
-	(void) INSERT_INDEX_ENTRIES(result, slot, state, updates);
+	(void) INSERT_INDEX_ENTRIES(result, next, state, updates);
+	DirectReadLeftBuckets(result, old, next);
 	ExecCloseIndices(result);
 	FreeExecutorState(state);
 }
@@ -113,7 +115,7 @@ WriteVersion(const DirectTarget *target, TupleTableSlot *old,
 						   &updates) != TM_Ok)
 		return false;
 	if (updates != NO_INDEX_UPDATES)
-		AddIndexEntries(target, next, updates);
+		AddIndexEntries(target, old, next, updates);
 	return true;
 }
 

@@ -90,5 +90,38 @@ cmp_ok($not_hot{feed}, '<=', $heartbeats / 100, "99 % of feed's updates are HOT,
 my $grown = index_pages() - $pages;
 cmp_ok($grown, '<=', 20, "the indexes have not grown but by $grown pages");
 
+# Entries of dead versions go when their page is full, if somebody has seen that
+# they are dead.  Nobody reads here but who leaves a bucket, so of three rows
+# that leave one, the last sees two.
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION pageinspect;
+	SELECT activityfeed.upsert_activity('leaver', 'app', document('activity ' || s,
+		json_build_array(json_build_object('id', md5(s::text)::uuid, 'startedDateTime', '2026-01-01T00:00:00Z'))))
+	FROM generate_series(1, 3) s});
+
+# of 'leaver' in hexadecimal
+sub dead_entries
+{
+	my ($index) = @_;
+
+	return $node->safe_psql('postgres', qq{
+		SELECT count(*)
+		FROM generate_series(1, pg_relation_size('activityfeed.$index') / current_setting('block_size')::int - 1) AS p
+			CROSS JOIN bt_page_items('activityfeed.$index', p) AS i
+		WHERE i.dead AND i.data LIKE '%6c 65 61 76 65 72%'});
+}
+
+for my $session (1 .. 3)
+{
+	$node->safe_psql('postgres', qq{
+		SELECT activityfeed.touch_history_item('leaver', 'app',
+			activityfeed.activity_id('app', 'activity $session'), md5('$session')::uuid)
+		FROM generate_series(1, 257)});
+}
+for my $index (qw(activity_history_idx history_item_app_change_idx))
+{
+	cmp_ok(dead_entries($index), '>=', 2, "who leaves a bucket sees who has left it before, in $index");
+}
+
 $node->stop;
 done_testing();
