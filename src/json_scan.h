@@ -68,6 +68,22 @@ JsonIsPlainWord(uint64 word)
 			HAS_LESS(word ^ EVERY_BYTE('\\'), 1)) == 0;
 }
 
+#ifdef __SSE2__
+/*
+ * Which of sixteen do not, as bits.
+ */
+static inline int
+JsonMarks(__m128i bytes)
+{
+	__m128i controls = _mm_min_epu8(bytes, _mm_set1_epi8(' ' - 1));
+
+	return _mm_movemask_epi8(_mm_or_si128(
+		_mm_cmpeq_epi8(controls, bytes),
+		_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+					 _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')))));
+}
+#endif
+
 /*
  * Where a run of such characters ends.  16 or 8 are looked at at once.
  */
@@ -77,12 +93,7 @@ JsonSkipPlain(const char *p, const char *end)
 #ifdef __SSE2__
 	for (; end - p >= (ptrdiff_t) sizeof(__m128i); p += sizeof(__m128i))
 	{
-		__m128i bytes = _mm_loadu_si128((const __m128i *) p);
-		__m128i controls = _mm_min_epu8(bytes, _mm_set1_epi8(' ' - 1));
-		int marks = _mm_movemask_epi8(_mm_or_si128(
-			_mm_cmpeq_epi8(controls, bytes),
-			_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-						 _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')))));
+		int marks = JsonMarks(_mm_loadu_si128((const __m128i *) p));
 
 		if (marks != 0)
 			return p + pg_rightmost_one_pos32(marks);
