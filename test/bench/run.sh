@@ -6,6 +6,7 @@
 #   --rounds N     so many alternating rounds, 7 unless given
 #   --quick        short rounds, 3 of them, on less data: does it work?
 #   --smoke        a few calls of each side: are the answers the same?
+#   --preload      the server loads the extension when it starts
 #   --plot         draws latency against history size (installs gnuplot)
 #   --output DIR   where summary.md, summary.json and the plots go;
 #                  test/bench/output unless given
@@ -19,16 +20,18 @@ bench=$(cd "$(dirname "$0")" && pwd)
 mode=full
 rounds=
 plot=
+preload=
 output=$bench/output
 scenarios=()
 while [ $# -gt 0 ]; do
 	case "$1" in
 		--quick) mode=quick ;;
 		--smoke) mode=smoke ;;
+		--preload) preload=1 ;;
 		--plot) plot=1 ;;
 		--rounds) rounds=${2:?--rounds needs a number}; shift ;;
 		--output) output=${2:?--output needs a folder}; shift ;;
-		-*) die "usage: test/bench/run.sh [--quick | --smoke] [--plot] [--rounds N] [--output DIR] [scenario ...]" ;;
+		-*) die "usage: test/bench/run.sh [--quick | --smoke] [--preload] [--plot] [--rounds N] [--output DIR] [scenario ...]" ;;
 		*) [ -e "$bench/scenarios/$1.pl" ] || die "there is no scenario named $1"; scenarios+=("$1") ;;
 	esac
 	shift
@@ -68,6 +71,7 @@ start_cluster "
 	random_page_cost = 1.1
 	max_connections = 50
 	timezone = 'UTC'
+	${preload:+shared_preload_libraries = '$work/stage$("$PG_CONFIG" --pkglibdir)/activityfeed'}
 "
 "$bindir/psql" -Xqc 'CREATE ROLE bench LOGIN'
 
