@@ -15,13 +15,11 @@
  * with a lock and a record more each.  So where the log is for logical
  * decoding, rows are inserted that way.
  *
- * Where the row refers to another one, that is looked up and locked as the
- * foreign key's trigger does, but only once for all rows that refer to it.
+ * Where the row refers to another one, see direct_parent.c.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "access/table.h"
 #include "access/xact.h"
@@ -77,93 +75,6 @@ typedef struct Insertion
 } Insertion;
 
 /*
- * Sees to it that nobody takes the row away before this transaction ends, as
- * the foreign key's trigger does: neither the version that is seen nor those
- * that others are about to put in its place.  What the transaction has written
- * itself needs no lock.
- */
-static bool
-HoldRow(Relation table, TupleTableSlot *slot)
-{
-	bool is_null;
-	Datum writer =
-		slot_getsysattr(slot, MinTransactionIdAttributeNumber, &is_null);
-	TupleTableSlot *locked;
-	TM_FailureData failure;
-	TM_Result result;
-
-	if (TransactionIdIsCurrentTransactionId(DatumGetTransactionId(writer)))
-		return true;
-	locked = table_slot_create(table, NULL);
-	result = table_tuple_lock(
-		table, &slot->tts_tid, GetActiveSnapshot(), locked,
-		GetCurrentCommandId(false), LockTupleKeyShare, LockWaitBlock,
-		TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure);
-	ExecDropSingleTupleTableSlot(locked);
-	return result == TM_Ok;
-}
-
-/*
- * Looks for the parent of the rows, and holds it.
- */
-static bool
-HoldFound(const DirectTarget *target, const Insertion *insertion,
-		  Relation table, const RowPlaces *places, IndexScanDesc scan,
-		  TupleTableSlot *slot)
-{
-	const DirectParent *parent = target->plan->direct->parent;
-	Datum values[MAX_ROW_COLUMNS];
-	bool nulls[MAX_ROW_COLUMNS];
-	DirectRow row = {parent->shape, RelationGetDescr(table), values, nulls};
-
-	if (!DirectFindRow(scan, target->plan, insertion->parameters,
-					   parent->key_length, slot))
-		return false;
-	RowPick(places, slot->tts_values, slot->tts_isnull, values, nulls);
-	return parent->is_it(&row, insertion->parameters) && HoldRow(table, slot);
-}
-
-/*
- * The same in a table that is open.
- */
-static bool
-HoldParentIn(const DirectTarget *target, const Insertion *insertion,
-			 Relation table, Relation index)
-{
-	const DirectParent *parent = target->plan->direct->parent;
-	TupleTableSlot *slot;
-	IndexScanDesc scan;
-	DirectColumns columns;
-	bool is_held;
-
-	DirectDescribeColumns(parent->shape, table, &columns);
-	if (!columns.are_own || !DirectRefersTo(target, table, &columns.places) ||
-		!DirectIsOwnKey(target->plan, index, parent->key_length))
-		return false;
-	slot = table_slot_create(table, NULL);
-	scan = BEGIN_INDEX_SCAN(table, index, GetActiveSnapshot(),
-							parent->key_length);
-	is_held = HoldFound(target, insertion, table, &columns.places, scan, slot);
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	return is_held;
-}
-
-static bool
-HoldParent(const DirectTarget *target, const Insertion *insertion,
-		   Oid index_id)
-{
-	Relation index = index_open(index_id, AccessShareLock);
-	/* for who locks rows, see LOCK TABLE */
-	Relation table = table_open(index->rd_index->indrelid, RowShareLock);
-	bool is_held = HoldParentIn(target, insertion, table, index);
-
-	table_close(table, NoLock);
-	index_close(index, NoLock);
-	return is_held;
-}
-
-/*
  * Makes the row of the current parameters.
  */
 static bool
@@ -188,17 +99,77 @@ FillRow(const DirectTarget *target, Insertion *insertion, TupleTableSlot *slot)
 }
 
 /*
- * Inserts a row's index entries.  Returns false when its key is there, or may
- * be as soon as somebody else commits.
+ * Whether a partial index leaves a row out because a column is null.  To prepare
+ * the whole condition for the executor costs as much as half an entry.
  */
 static bool
-AddEntries(Insertion *insertion, TupleTableSlot *slot)
+IsLeftOut(const IndexInfo *index, TupleTableSlot *slot)
+{
+	ListCell *cell;
+
+	foreach (cell, index->ii_Predicate)
+	{
+		const NullTest *test = lfirst(cell);
+
+		if (IsA(test, NullTest) && test->nulltesttype == IS_NOT_NULL &&
+			!test->argisrow && IsA(test->arg, Var) &&
+			slot_attisnull(slot, ((const Var *) test->arg)->varattno))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Inserts a row's entry in one index.  Returns false when its key is there, or
+ * may be as soon as somebody else commits.
+ */
+static bool
+AddEntry(const Insertion *insertion, ResultRelInfo *index,
+		 TupleTableSlot *slot)
 {
 	bool in_conflict = false;
 
-	(void) INSERT_INDEX_ENTRIES(insertion->result, slot, insertion->state,
-								&in_conflict, insertion->arbiters);
+	if (!IsLeftOut(index->ri_IndexRelationInfo[0], slot))
+		(void) INSERT_INDEX_ENTRIES(index, slot, insertion->state,
+									&in_conflict, insertion->arbiters);
 	return !in_conflict;
+}
+
+/*
+ * Inserts the entries of some of the rows, and says which are in.  The way to
+ * rows of one user is much the same in an index: all go into one before the
+ * next.
+ */
+static void
+AddEntries(Insertion *insertion, int first, int count)
+{
+	ResultRelInfo index = *insertion->result;
+
+	for (int i = first; i < first + count; i++)
+		insertion->inserted[insertion->positions[i]] = true;
+	index.ri_NumIndices = 1;
+	for (int left = insertion->result->ri_NumIndices; left > 0; left--)
+	{
+		for (int i = first; i < first + count; i++)
+			insertion->inserted[insertion->positions[i]] &=
+				AddEntry(insertion, &index, insertion->slots[i]);
+		index.ri_IndexRelationDescs++;
+		index.ri_IndexRelationInfo++;
+	}
+}
+
+/*
+ * The first of the rows that is not in; or their count.
+ */
+static int
+FirstInConflict(const Insertion *insertion)
+{
+	int i = 0;
+
+	while (i < insertion->count &&
+		   insertion->inserted[insertion->positions[i]])
+		i++;
+	return i;
 }
 
 static void
@@ -210,24 +181,25 @@ WriteSpeculatively(const DirectTarget *target, Insertion *insertion)
 	{
 		TupleTableSlot *slot = insertion->slots[i];
 		uint32 token = SpeculativeInsertionLockAcquire(transaction);
-		bool is_new;
 
 		table_tuple_insert_speculative(
 			target->table, slot, GetCurrentCommandId(true), 0, NULL, token);
-		is_new = AddEntries(insertion, slot);
-		table_tuple_complete_speculative(target->table, slot, token, is_new);
+		AddEntries(insertion, i, 1);
+		table_tuple_complete_speculative(
+			target->table, slot, token,
+			insertion->inserted[insertion->positions[i]]);
 		SpeculativeInsertionLockRelease(transaction);
-		insertion->inserted[insertion->positions[i]] = is_new;
 	}
 }
 
 /*
- * Takes those rows back that are not inserted.
+ * Takes those rows back that are not in.  They have their entries in all
+ * indexes, as every row has.
  */
 static void
-TakeBack(const DirectTarget *target, Insertion *insertion)
+TakeBack(const DirectTarget *target, const Insertion *insertion)
 {
-	/* A command does not see its own rows. */
+	/* A command cannot delete its own rows. */
 	CommandCounterIncrement();
 	for (int i = 0; i < insertion->count; i++)
 	{
@@ -238,24 +210,13 @@ TakeBack(const DirectTarget *target, Insertion *insertion)
 	}
 }
 
-/*
- * Every row has its entries in all indexes, also one that is taken back.
- */
 static void
 WriteTogether(const DirectTarget *target, Insertion *insertion)
 {
-	bool all_new = true;
-
 	table_multi_insert(target->table, insertion->slots, insertion->count,
 					   GetCurrentCommandId(true), 0, NULL);
-	for (int i = 0; i < insertion->count; i++)
-	{
-		bool is_new = AddEntries(insertion, insertion->slots[i]);
-
-		insertion->inserted[insertion->positions[i]] = is_new;
-		all_new &= is_new;
-	}
-	if (!all_new)
+	AddEntries(insertion, 0, insertion->count);
+	if (FirstInConflict(insertion) < insertion->count)
 		TakeBack(target, insertion);
 }
 
@@ -267,9 +228,10 @@ static bool
 WriteRows(const DirectTarget *target, Insertion *insertion)
 {
 	MemoryContext caller_context = CurrentMemoryContext;
-	int count = insertion->count;
+	int in_conflict;
+	bool all_in;
 
-	if (count == 0)
+	if (insertion->count == 0)
 		return true;
 	MemoryContextSwitchTo(GetPerTupleMemoryContext(insertion->state));
 	if (RelationIsLogicallyLogged(target->table))
@@ -278,16 +240,12 @@ WriteRows(const DirectTarget *target, Insertion *insertion)
 		WriteTogether(target, insertion);
 	MemoryContextSwitchTo(caller_context);
 	ResetPerTupleExprContext(insertion->state);
+	in_conflict = FirstInConflict(insertion);
+	all_in = in_conflict == insertion->count;
+	if (!all_in)
+		insertion->done = insertion->positions[in_conflict];
 	insertion->count = 0;
-	for (int i = 0; i < count; i++)
-	{
-		if (!insertion->inserted[insertion->positions[i]])
-		{
-			insertion->done = insertion->positions[i];
-			return false;
-		}
-	}
-	return true;
+	return all_in;
 }
 
 static TupleTableSlot *
@@ -369,7 +327,7 @@ InsertUnderParent(const DirectTarget *target, Insertion *insertion,
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (!OidIsValid(parent_index) ||
-		HoldParent(target, insertion, parent_index))
+		DirectHoldParent(target, insertion->parameters, parent_index))
 		InsertIntoIndexes(target, insertion);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
