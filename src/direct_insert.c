@@ -110,10 +110,14 @@ IsLeftOut(const IndexInfo *index, TupleTableSlot *slot)
 	foreach (cell, index->ii_Predicate)
 	{
 		const NullTest *test = lfirst(cell);
+		const Var *column;
 
-		if (IsA(test, NullTest) && test->nulltesttype == IS_NOT_NULL &&
-			!test->argisrow && IsA(test->arg, Var) &&
-			slot_attisnull(slot, ((const Var *) test->arg)->varattno))
+		if (!IsA(test, NullTest) || test->nulltesttype != IS_NOT_NULL)
+			continue;
+		column = (const Var *) test->arg;
+		/* it may be the whole row, too */
+		if (IsA(column, Var) && column->varattno > 0 && !test->argisrow &&
+			slot_attisnull(slot, column->varattno))
 			return true;
 	}
 	return false;
