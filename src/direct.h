@@ -77,8 +77,8 @@ extern DirectResult DirectInsertRow(KeptPlan *plan, const Datum *parameters,
 									const bool *nulls, PlanRowTaker take,
 									void *context);
 extern int DirectInsertRows(KeptPlan *plan, bool may_be_there,
-							DirectParameterSetter next, PlanRowTaker take,
-							void *context);
+							DirectParameterSetter next, void *context,
+							bool *inserted);
 
 extern int DirectDelete(KeptPlan *plan, int condition_count,
 						ItemPointerData *tids, int count);

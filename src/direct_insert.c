@@ -4,19 +4,26 @@
  *		direct_target.c).
  *
  * They are what INSERT .. ON CONFLICT DO NOTHING is: look whether the key is
- * there, insert speculatively, and keep the row if nobody else has inserted it
- * meanwhile.  Where there is a conflict, the statement is executed.
+ * there, insert, and keep the row if nobody else has inserted its key
+ * meanwhile.  All writers of a feed lock it first, so only somebody's own SQL
+ * can have done that.  So rows are inserted as if it never happened, many with
+ * one record of the write-ahead log, and deleted where it did; the statement is
+ * executed for them.
  *
- * Where the row refers to another one, that is looked up and locked as the
- * foreign key's trigger does, but only once for all rows that refer to it.
+ * Logical decoding would tell of such a row, and a subscriber stumble over it:
+ * the key is there already.  Speculative insertion is for that, a row at a time
+ * with a lock and a record more each.  So where the log is for logical
+ * decoding, rows are inserted that way.
+ *
+ * Where the row refers to another one, see direct_parent.c.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/catalog.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
@@ -43,6 +50,9 @@
 	ExecCheckIndexConstraints(result, slot, state, found, arbiters)
 #endif
 
+/* So many rows are written at once: some more than a page takes. */
+#define MAX_ROWS 64
+
 /* Rows that are being inserted. */
 typedef struct Insertion
 {
@@ -54,115 +64,23 @@ typedef struct Insertion
 	EState *state;
 	ResultRelInfo *result;
 	List *arbiters; /* the index of the primary key */
-	TupleTableSlot *slot;
 	Datum values[MAX_ROW_COLUMNS];
 	bool nulls[MAX_ROW_COLUMNS];
-	int inserted; /* rows */
-	int skipped;  /* rows whose key is there */
+	TupleTableSlot *slots[MAX_ROWS]; /* those that are to be written */
+	int positions[MAX_ROWS];		 /* their places among all */
+	int count;
+	int slot_count; /* slots that are made */
+	int done;		/* rows up to the first that is for the statement */
+	bool *inserted; /* of all rows */
 } Insertion;
-
-typedef enum RowOutcome
-{
-	ROW_INSERTED,
-	ROW_SKIPPED,
-	ROW_NOT_DONE
-} RowOutcome;
-
-/*
- * Sees to it that nobody takes the row away before this transaction ends, as
- * the foreign key's trigger does: neither the version that is seen nor those
- * that others are about to put in its place.  What the transaction has written
- * itself needs no lock.
- */
-static bool
-HoldRow(Relation table, TupleTableSlot *slot)
-{
-	bool is_null;
-	Datum writer =
-		slot_getsysattr(slot, MinTransactionIdAttributeNumber, &is_null);
-	TupleTableSlot *locked;
-	TM_FailureData failure;
-	TM_Result result;
-
-	if (TransactionIdIsCurrentTransactionId(DatumGetTransactionId(writer)))
-		return true;
-	locked = table_slot_create(table, NULL);
-	result = table_tuple_lock(
-		table, &slot->tts_tid, GetActiveSnapshot(), locked,
-		GetCurrentCommandId(false), LockTupleKeyShare, LockWaitBlock,
-		TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure);
-	ExecDropSingleTupleTableSlot(locked);
-	return result == TM_Ok;
-}
-
-/*
- * Looks for the parent of the rows, and holds it.
- */
-static bool
-HoldFound(const DirectTarget *target, const Insertion *insertion,
-		  Relation table, const RowPlaces *places, IndexScanDesc scan,
-		  TupleTableSlot *slot)
-{
-	const DirectParent *parent = target->plan->direct->parent;
-	Datum values[MAX_ROW_COLUMNS];
-	bool nulls[MAX_ROW_COLUMNS];
-	DirectRow row = {parent->shape, RelationGetDescr(table), values, nulls};
-
-	if (!DirectFindRow(scan, target->plan, insertion->parameters,
-					   parent->key_length, slot))
-		return false;
-	RowPick(places, slot->tts_values, slot->tts_isnull, values, nulls);
-	return parent->is_it(&row, insertion->parameters) && HoldRow(table, slot);
-}
-
-/*
- * The same in a table that is open.
- */
-static bool
-HoldParentIn(const DirectTarget *target, const Insertion *insertion,
-			 Relation table, Relation index)
-{
-	const DirectParent *parent = target->plan->direct->parent;
-	TupleTableSlot *slot;
-	IndexScanDesc scan;
-	DirectColumns columns;
-	bool is_held;
-
-	DirectDescribeColumns(parent->shape, table, &columns);
-	if (!columns.are_own || !DirectRefersTo(target, table, &columns.places) ||
-		!DirectIsOwnKey(target->plan, index, parent->key_length))
-		return false;
-	slot = table_slot_create(table, NULL);
-	scan = BEGIN_INDEX_SCAN(table, index, GetActiveSnapshot(),
-							parent->key_length);
-	is_held = HoldFound(target, insertion, table, &columns.places, scan, slot);
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	return is_held;
-}
-
-static bool
-HoldParent(const DirectTarget *target, const Insertion *insertion,
-		   Oid index_id)
-{
-	Relation index = index_open(index_id, AccessShareLock);
-	/* for who locks rows, see LOCK TABLE */
-	Relation table = table_open(index->rd_index->indrelid, RowShareLock);
-	bool is_held = HoldParentIn(target, insertion, table, index);
-
-	table_close(table, NoLock);
-	index_close(index, NoLock);
-	return is_held;
-}
 
 /*
  * Makes the row of the current parameters.
  */
 static bool
-FillRow(const DirectTarget *target, Insertion *insertion)
+FillRow(const DirectTarget *target, Insertion *insertion, TupleTableSlot *slot)
 {
 	const DirectStatement *insert = target->plan->direct;
-	TupleTableSlot *slot = insertion->slot;
 	DirectRow row = {insert->shape, RelationGetDescr(target->table),
 					 insertion->values, insertion->nulls};
 
@@ -181,43 +99,190 @@ FillRow(const DirectTarget *target, Insertion *insertion)
 }
 
 /*
- * Inserts the row unless somebody else inserts its key at the same time.
+ * Whether a partial index leaves a row out because a column is null.  To prepare
+ * the whole condition for the executor costs as much as half an entry.
  */
-static RowOutcome
-WriteRow(const DirectTarget *target, Insertion *insertion)
+static bool
+IsLeftOut(const IndexInfo *index, TupleTableSlot *slot)
 {
-	TransactionId transaction = GetCurrentTransactionId();
-	TupleTableSlot *slot = insertion->slot;
-	bool in_conflict = false;
-	uint32 token;
+	ListCell *cell;
 
-	token = SpeculativeInsertionLockAcquire(transaction);
-	table_tuple_insert_speculative(target->table, slot,
-								   GetCurrentCommandId(true), 0, NULL, token);
-	(void) INSERT_INDEX_ENTRIES(insertion->result, slot, insertion->state,
-								&in_conflict, insertion->arbiters);
-	table_tuple_complete_speculative(target->table, slot, token, !in_conflict);
-	SpeculativeInsertionLockRelease(transaction);
-	return in_conflict ? ROW_NOT_DONE : ROW_INSERTED;
+	foreach (cell, index->ii_Predicate)
+	{
+		const NullTest *test = lfirst(cell);
+		const Var *column;
+
+		if (!IsA(test, NullTest) || test->nulltesttype != IS_NOT_NULL)
+			continue;
+		column = (const Var *) test->arg;
+		/* it may be the whole row, too */
+		if (IsA(column, Var) && column->varattno > 0 && !test->argisrow &&
+			slot_attisnull(slot, column->varattno))
+			return true;
+	}
+	return false;
 }
 
 /*
- * Inserts the row of the current parameters unless its key is there.  To insert
- * a row and take it back is expensive, so that is looked for before.
+ * Inserts a row's entry in one index.  Returns false when its key is there, or
+ * may be as soon as somebody else commits.
  */
-static RowOutcome
-InsertRow(const DirectTarget *target, Insertion *insertion)
+static bool
+AddEntry(const Insertion *insertion, ResultRelInfo *index,
+		 TupleTableSlot *slot)
 {
+	bool in_conflict = false;
+
+	if (!IsLeftOut(index->ri_IndexRelationInfo[0], slot))
+		(void) INSERT_INDEX_ENTRIES(index, slot, insertion->state,
+									&in_conflict, insertion->arbiters);
+	return !in_conflict;
+}
+
+/*
+ * Inserts the entries of some of the rows, and says which are in.  The way to
+ * rows of one user is much the same in an index: all go into one before the
+ * next.
+ */
+static void
+AddEntries(Insertion *insertion, int first, int count)
+{
+	ResultRelInfo index = *insertion->result;
+
+	for (int i = first; i < first + count; i++)
+		insertion->inserted[insertion->positions[i]] = true;
+	index.ri_NumIndices = 1;
+	for (int left = insertion->result->ri_NumIndices; left > 0; left--)
+	{
+		for (int i = first; i < first + count; i++)
+			insertion->inserted[insertion->positions[i]] &=
+				AddEntry(insertion, &index, insertion->slots[i]);
+		index.ri_IndexRelationDescs++;
+		index.ri_IndexRelationInfo++;
+	}
+}
+
+/*
+ * The first of the rows that is not in; or their count.
+ */
+static int
+FirstInConflict(const Insertion *insertion)
+{
+	int i = 0;
+
+	while (i < insertion->count &&
+		   insertion->inserted[insertion->positions[i]])
+		i++;
+	return i;
+}
+
+static void
+WriteSpeculatively(const DirectTarget *target, Insertion *insertion)
+{
+	TransactionId transaction = GetCurrentTransactionId();
+
+	for (int i = 0; i < insertion->count; i++)
+	{
+		TupleTableSlot *slot = insertion->slots[i];
+		uint32 token = SpeculativeInsertionLockAcquire(transaction);
+
+		table_tuple_insert_speculative(
+			target->table, slot, GetCurrentCommandId(true), 0, NULL, token);
+		AddEntries(insertion, i, 1);
+		table_tuple_complete_speculative(
+			target->table, slot, token,
+			insertion->inserted[insertion->positions[i]]);
+		SpeculativeInsertionLockRelease(transaction);
+	}
+}
+
+/*
+ * Takes those rows back that are not in.  They have their entries in all
+ * indexes, as every row has.
+ */
+static void
+TakeBack(const DirectTarget *target, const Insertion *insertion)
+{
+	/* A command cannot delete its own rows. */
+	CommandCounterIncrement();
+	for (int i = 0; i < insertion->count; i++)
+	{
+		if (!insertion->inserted[insertion->positions[i]])
+			simple_table_tuple_delete(target->table,
+									  &insertion->slots[i]->tts_tid,
+									  GetActiveSnapshot());
+	}
+}
+
+static void
+WriteTogether(const DirectTarget *target, Insertion *insertion)
+{
+	table_multi_insert(target->table, insertion->slots, insertion->count,
+					   GetCurrentCommandId(true), 0, NULL);
+	AddEntries(insertion, 0, insertion->count);
+	if (FirstInConflict(insertion) < insertion->count)
+		TakeBack(target, insertion);
+}
+
+/*
+ * Writes the rows that were gathered.  Returns false when one of them is for
+ * the statement.
+ */
+static bool
+WriteRows(const DirectTarget *target, Insertion *insertion)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	int in_conflict;
+	bool all_in;
+
+	if (insertion->count == 0)
+		return true;
+	MemoryContextSwitchTo(GetPerTupleMemoryContext(insertion->state));
+	if (RelationIsLogicallyLogged(target->table))
+		WriteSpeculatively(target, insertion);
+	else
+		WriteTogether(target, insertion);
+	MemoryContextSwitchTo(caller_context);
+	ResetPerTupleExprContext(insertion->state);
+	in_conflict = FirstInConflict(insertion);
+	all_in = in_conflict == insertion->count;
+	if (!all_in)
+		insertion->done = insertion->positions[in_conflict];
+	insertion->count = 0;
+	return all_in;
+}
+
+static TupleTableSlot *
+NextSlot(const DirectTarget *target, Insertion *insertion)
+{
+	if (insertion->count == insertion->slot_count)
+		insertion->slots[insertion->slot_count++] =
+			table_slot_create(target->table, NULL);
+	return insertion->slots[insertion->count];
+}
+
+/*
+ * Adds the row of the current parameters to those that are to be written,
+ * unless its key is there.  To insert a row and take it back is expensive, so
+ * that is looked for before.  Returns false when the statement has to look.
+ */
+static bool
+GatherRow(const DirectTarget *target, Insertion *insertion)
+{
+	TupleTableSlot *slot = NextSlot(target, insertion);
 	ItemPointerData other;
 
-	if (!FillRow(target, insertion))
-		return ROW_NOT_DONE;
+	if (!FillRow(target, insertion, slot))
+		return false;
 	if (!insertion->may_be_there ||
-		IS_FREE_OF_CONFLICTS(insertion->result, insertion->slot,
-							 insertion->state, &other, insertion->arbiters))
-		return WriteRow(target, insertion);
+		IS_FREE_OF_CONFLICTS(insertion->result, slot, insertion->state, &other,
+							 insertion->arbiters))
+		insertion->positions[insertion->count++] = insertion->done;
 	/* A snapshot of the whole transaction may not see what is there. */
-	return IsolationUsesXactSnapshot() ? ROW_NOT_DONE : ROW_SKIPPED;
+	else if (IsolationUsesXactSnapshot())
+		return false;
+	insertion->done++;
+	return true;
 }
 
 /*
@@ -226,26 +291,17 @@ InsertRow(const DirectTarget *target, Insertion *insertion)
 static void
 InsertRows(const DirectTarget *target, Insertion *insertion)
 {
+	bool is_more;
+
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		ResetPerTupleExprContext(insertion->state);
-		switch (InsertRow(target, insertion))
-		{
-			case ROW_NOT_DONE:
-				return;
-			case ROW_SKIPPED:
-				insertion->skipped++;
-				break;
-			case ROW_INSERTED:
-				insertion->inserted++;
-				if (target->take != NULL)
-					target->take(target->context, insertion->values,
-								 insertion->nulls);
-		}
-	} while (insertion->next != NULL &&
-			 insertion->next(insertion->context, insertion->parameters,
-							 insertion->parameter_nulls));
+		is_more = GatherRow(target, insertion) && insertion->next != NULL &&
+				  insertion->next(insertion->context, insertion->parameters,
+								  insertion->parameter_nulls);
+		if (!is_more || insertion->count == MAX_ROWS)
+			is_more = WriteRows(target, insertion) && is_more;
+	} while (is_more);
 }
 
 /*
@@ -257,11 +313,10 @@ InsertIntoIndexes(const DirectTarget *target, Insertion *insertion)
 	insertion->state = CreateExecutorState();
 	insertion->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(insertion->result, target->table, 1, NULL, 0);
-	ExecOpenIndices(insertion->result, true);
-	insertion->slot = MakeSingleTupleTableSlot(RelationGetDescr(target->table),
-											   &TTSOpsVirtual);
+	ExecOpenIndices(insertion->result, insertion->may_be_there);
 	InsertRows(target, insertion);
-	ExecDropSingleTupleTableSlot(insertion->slot);
+	for (int i = 0; i < insertion->slot_count; i++)
+		ExecDropSingleTupleTableSlot(insertion->slots[i]);
 	ExecCloseIndices(insertion->result);
 	FreeExecutorState(insertion->state);
 }
@@ -276,7 +331,7 @@ InsertUnderParent(const DirectTarget *target, Insertion *insertion,
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (!OidIsValid(parent_index) ||
-		HoldParent(target, insertion, parent_index))
+		DirectHoldParent(target, insertion->parameters, parent_index))
 		InsertIntoIndexes(target, insertion);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
@@ -314,9 +369,7 @@ InsertByStatement(DirectTarget *target, void *context)
 		InsertUnderParent(target, insertion, parent_index);
 	}
 	DirectCloseTable(target);
-	if (insertion->inserted > 0)
-		return DIRECT_DONE;
-	return insertion->skipped > 0 ? DIRECT_NO_ROW : DIRECT_NOT_DONE;
+	return insertion->done > 0 ? DIRECT_DONE : DIRECT_NOT_DONE;
 }
 
 /*
@@ -327,32 +380,43 @@ DirectResult
 DirectInsertRow(KeptPlan *plan, const Datum *parameters, const bool *nulls,
 				PlanRowTaker take, void *context)
 {
-	DirectTarget target = {.plan = plan, .take = take, .context = context};
+	DirectTarget target = {.plan = plan};
 	const KeptPlan *look = plan->direct->look;
-	Insertion insertion = {.may_be_there =
-							   look == NULL || !look->found_no_key};
+	bool inserted = false;
+	Insertion insertion = {.may_be_there = look == NULL || !look->found_no_key,
+						   .inserted = &inserted};
+	DirectResult result;
 
 	memcpy(insertion.parameters, parameters, plan->nparams * sizeof(Datum));
 	if (nulls != NULL)
 		memcpy(insertion.parameter_nulls, nulls, plan->nparams * sizeof(bool));
-	return DirectRun(&target, InsertByStatement, &insertion);
+	result = DirectRun(&target, InsertByStatement, &insertion);
+	if (result == DIRECT_DONE && !inserted)
+		return DIRECT_NO_ROW;
+	if (result == DIRECT_DONE && take != NULL)
+		take(context, insertion.values, insertion.nulls);
+	return result;
 }
 
 /*
  * Inserts those of some rows with the same parent whose keys are not there, and
- * hands them to "take".  Returns how many it has looked at; the others are for
- * the statement.  may_be_there is false where a key would be a surprise.
+ * says which.  What the parameters of several rows point to has to stay.
+ * Returns how many it has looked at; the others are for the statement, which
+ * finds some of them there.  may_be_there is false where a key would be a
+ * surprise.
  */
 int
 DirectInsertRows(KeptPlan *plan, bool may_be_there, DirectParameterSetter next,
-				 PlanRowTaker take, void *context)
+				 void *context, bool *inserted)
 {
-	DirectTarget target = {.plan = plan, .take = take, .context = context};
-	Insertion insertion = {
-		.may_be_there = may_be_there, .next = next, .context = context};
+	DirectTarget target = {.plan = plan};
+	Insertion insertion = {.may_be_there = may_be_there,
+						   .next = next,
+						   .context = context,
+						   .inserted = inserted};
 
 	if (PlanReady(plan) &&
 		next(context, insertion.parameters, insertion.parameter_nulls))
 		(void) DirectRun(&target, InsertByStatement, &insertion);
-	return insertion.inserted + insertion.skipped;
+	return insertion.done;
 }

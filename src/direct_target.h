@@ -44,6 +44,8 @@ extern void DirectOpenTable(DirectTarget *target);
 extern void DirectCloseTable(DirectTarget *target);
 extern bool DirectFindRow(IndexScanDesc scan, const KeptPlan *plan,
 						  const Datum *key, int length, TupleTableSlot *slot);
+extern bool DirectHoldParent(const DirectTarget *target,
+							 const Datum *parameters, Oid index_id);
 extern bool DirectFitColumns(TupleDesc type, bool *nulls);
 
 #endif /* ACTIVITYFEED_DIRECT_TARGET_H */

@@ -316,7 +316,6 @@ typedef struct ItemInsertion
 	const pg_uuid_t *ids;
 	ChangeStamp stamp; /* of the next one */
 	int position;
-	bool *inserted;
 } ItemInsertion;
 
 static bool
@@ -327,20 +326,12 @@ NextItem(void *context, Datum *values, bool *nulls)
 
 	if (position == insertion->activity->history_item_count)
 		return false;
-	insertion->key.id = insertion->ids[position];
 	SetItemParameters(&insertion->key,
 					  &insertion->activity->history_items[position],
 					  insertion->stamp, values, nulls);
+	values[2] = UUIDPGetDatum(&insertion->ids[position]);
 	insertion->stamp = ChangeNext(insertion->stamp);
 	return true;
-}
-
-static void
-MarkInserted(void *context, Datum *values, bool *nulls)
-{
-	ItemInsertion *insertion = context;
-
-	insertion->inserted[insertion->position - 1] = true;
 }
 
 /*
@@ -353,12 +344,9 @@ StoreInsertItems(const HistoryItemKey *key, const ActivityDocument *activity,
 				 const pg_uuid_t *ids, ChangeStamp stamp, bool may_be_there,
 				 bool *inserted)
 {
-	ItemInsertion insertion = {.key = *key,
-							   .activity = activity,
-							   .ids = ids,
-							   .stamp = stamp,
-							   .inserted = inserted};
+	ItemInsertion insertion = {
+		.key = *key, .activity = activity, .ids = ids, .stamp = stamp};
 
-	return DirectInsertRows(&insert_item, may_be_there, NextItem, MarkInserted,
-							&insertion);
+	return DirectInsertRows(&insert_item, may_be_there, NextItem, &insertion,
+							inserted);
 }

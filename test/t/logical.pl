@@ -66,6 +66,17 @@ replicated('rows that are large', q{
 	q{SELECT activityfeed.upsert_history_item('ada', 'app 1', id(1), item(7), '{"startedDateTime": "2026-01-01T00:00:00Z"}')});
 is($subscriber->safe_psql('postgres', q{SELECT length(content_info::text) > 100000 FROM activityfeed.activity WHERE user_id = 'ada' AND id = id(1)}),
 	't', 'what an update left alone is kept');
+# What is in conflict with it is found when it is inserted: nobody may hear of
+# what is taken back then.
+replicated('a session that is there before its activity', q{BEGIN}, q{SET LOCAL session_replication_role = replica},
+	q{INSERT INTO activityfeed.history_item (user_id, activity_id, id, app_id, started_date_time, active_duration_given, status,
+			created_date_time, last_modified_date_time, expiration_date_time, change_number)
+		SELECT user_id, id(77), item(7), app_id, started_date_time, active_duration_given, status,
+			created_date_time, last_modified_date_time, expiration_date_time, change_number
+		FROM activityfeed.history_item WHERE user_id = 'ada' AND activity_id = id(1) AND id = item(7)}, q{COMMIT},
+	q{SELECT activityfeed.upsert_activity('ada', 'app 1', document('activity 77',
+		(SELECT json_agg(json_build_object('id', item(n), 'startedDateTime', '2026-01-02T00:00:00Z')) FROM generate_series(6, 9) n)))});
+is($subscriber->safe_psql('postgres', q{SELECT count(*) FROM activityfeed.history_items('ada', 'app 1', id(77))}), 4, 'all of its sessions are there');
 replicated('a purge', q{UPDATE activityfeed.history_item SET expiration_date_time = '2026-01-01' WHERE activity_id = id(10);
 	UPDATE activityfeed.activity SET expiration_date_time = '2026-01-01', history_expiration_date_time = '2026-01-01' WHERE id = id(10)},
 	'CALL activityfeed.purge()');
