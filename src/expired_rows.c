@@ -4,11 +4,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
 #include "activityfeed.h"
 #include "expired_rows.h"
+#include "plans.h"
 
 ExpiredRows
 ExpiredRowsMake(void)
@@ -127,4 +129,21 @@ ExpiredRowsUsers(const ExpiredRows *rows)
 	}
 	users.count = kept;
 	return users;
+}
+
+/*
+ * Sets the first parameters to what names the activities of some rows.
+ */
+void
+ExpiredRowsSetKeys(Datum *values, const ExpiredRow *rows, int count)
+{
+	Datum *elements = palloc(count * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		elements[i] = PointerGetDatum(rows[i].user_id);
+	values[0] = PlanArray(elements, NULL, count, TEXTOID);
+	for (int i = 0; i < count; i++)
+		elements[i] = Int64GetDatum(rows[i].activity_id);
+	values[1] = PlanArray(elements, NULL, count, INT8OID);
+	pfree(elements);
 }
