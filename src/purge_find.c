@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "direct_expired.h"
 #include "plans.h"
 #include "purge_delete.h"
 #include "purge_find.h"
@@ -42,11 +43,23 @@
 /* How rows are found: all of them, and those whose feeds can be locked. */
 typedef struct Search
 {
+	DirectExpired columns;
 	KeptPlan all;
 	KeptPlan locked;
 } Search;
 
 static Search expired_items = {
+	.columns = {
+		.shape = &history_item_shape,
+		.columns = {
+			[EXPIRED_USER_ID] = HISTORY_ITEM_USER_ID,
+			[EXPIRED_ACTIVITY_ID] = HISTORY_ITEM_ACTIVITY_ID,
+			[EXPIRED_STATUS] = HISTORY_ITEM_STATUS,
+			[EXPIRED_CHANGE_NUMBER] = HISTORY_ITEM_CHANGE_NUMBER,
+			[EXPIRED_EXPIRATION] = HISTORY_ITEM_EXPIRATION,
+			[EXPIRED_DAY] = HISTORY_ITEM_EXPIRATION_DAY
+		}
+	},
 	.all = {
 		.sql = FIND_ITEMS "WHERE " EXPIRED("h"),
 		.nparams = 2,
@@ -60,6 +73,17 @@ static Search expired_items = {
 };
 
 static Search expired_activities = {
+	.columns = {
+		.shape = &activity_shape,
+		.columns = {
+			[EXPIRED_USER_ID] = ACTIVITY_USER_ID,
+			[EXPIRED_ACTIVITY_ID] = ACTIVITY_ID,
+			[EXPIRED_STATUS] = ACTIVITY_STATUS,
+			[EXPIRED_CHANGE_NUMBER] = ACTIVITY_CHANGE_NUMBER,
+			[EXPIRED_EXPIRATION] = ACTIVITY_EXPIRATION,
+			[EXPIRED_DAY] = ACTIVITY_EXPIRATION_DAY
+		}
+	},
 	.all = {
 		.sql = FIND_ACTIVITIES "WHERE " EXPIRED("a"),
 		.nparams = 2,
@@ -117,6 +141,17 @@ FindRows(KeptPlan *plan, TimestampTz now, int64 limit)
 	return found;
 }
 
+static ExpiredRows
+FindAll(Search *search, TimestampTz now, int64 limit)
+{
+	ExpiredRows found = ExpiredRowsMake();
+
+	if (DirectFindExpired(&search->all, &search->columns, now, limit, &found))
+		return found;
+	pfree(found.rows);
+	return FindRows(&search->all, now, limit);
+}
+
 /*
  * Locks the feeds of rows.  Returns false unless all of them could be.
  */
@@ -148,7 +183,7 @@ LockFeeds(const ExpiredRows *found)
 static ExpiredRows
 FindExpired(Search *search, TimestampTz now, int64 limit)
 {
-	ExpiredRows found = FindRows(&search->all, now, limit);
+	ExpiredRows found = FindAll(search, now, limit);
 
 	if (!search->all.is_custom && LockFeeds(&found))
 		return found;

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "direct_stale.h"
 #include "plans.h"
 #include "purge_delete.h"
 #include "purge_history.h"
@@ -85,7 +86,7 @@ TakeStale(void *context, Datum *values, bool *nulls)
 }
 
 static void
-FindStale(const ExpiredRow *sums, int count, StaleActivities *stale)
+FindByStatement(const ExpiredRow *sums, int count, StaleActivities *stale)
 {
 	Datum *elements = palloc(count * sizeof(Datum));
 	Datum values[4];
@@ -97,11 +98,19 @@ FindStale(const ExpiredRow *sums, int count, StaleActivities *stale)
 	for (int i = 0; i < count; i++)
 		elements[i] = TimestampTzGetDatum(sums[i].expiration);
 	values[3] = PlanArray(elements, NULL, count, TIMESTAMPTZOID);
-	stale->count = 0;
 	(void) PlanWrite(&find_stale_activities, values, NULL, TakeStale, stale);
 	for (int i = 0; i < 4; i++)
 		pfree(DatumGetPointer(values[i]));
 	pfree(elements);
+}
+
+static void
+FindStale(const ExpiredRow *sums, int count, StaleActivities *stale)
+{
+	stale->count = 0;
+	if (!DirectFindStale(&find_stale_activities, sums, count, TakeStale,
+						 stale))
+		FindByStatement(sums, count, stale);
 }
 
 /*
