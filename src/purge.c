@@ -28,12 +28,30 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "direct.h"
 #include "expired_rows.h"
 #include "lifecycle.h"
 #include "plans.h"
 #include "purge_delete.h"
 #include "purge_find.h"
 #include "purge_history.h"
+#include "row.h"
+
+/* What note_in_feed sets. */
+static bool
+RaiseOldest(DirectRow *feed, const Datum *parameters, const bool *nulls)
+{
+	int64 oldest = DirectGreatest(feed, FEED_OLDEST_CHANGE_NUMBER,
+								  DatumGetInt64(parameters[1]));
+
+	DirectSet(feed, FEED_OLDEST_CHANGE_NUMBER, Int64GetDatum(oldest));
+	return true;
+}
+
+static const DirectStatement note_directly = {.command = CMD_UPDATE,
+											  .shape = &feed_shape,
+											  .key_length = 1,
+											  .change = RaiseOldest};
 
 /* clang-format off */
 
@@ -44,7 +62,8 @@ static KeptPlan note_in_feed = {
 	"WHERE f.user_id OPERATOR(pg_catalog.=) $1",
 	.nparams = 2,
 	.types = {TEXTOID, INT8OID},
-	.by_key = true
+	.by_key = true,
+	.direct = &note_directly
 };
 
 /* clang-format on */
