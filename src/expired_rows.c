@@ -100,9 +100,42 @@ CompareRows(const ExpiredRow *a, const ExpiredRow *b)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+#define ST_SORT SortActivities
+#define ST_ELEMENT_TYPE ExpiredRow
+#define ST_COMPARE(a, b) \
+	((a)->activity_id < (b)->activity_id \
+		 ? -1 \
+		 : (a)->activity_id > (b)->activity_id)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/*
+ * Sorts rows of one user that stand together by their activities.
+ */
+static void
+SortNeighbours(ExpiredRows *rows)
+{
+	int first = 0;
+
+	for (int i = 1; i <= rows->count; i++)
+	{
+		if (i < rows->count &&
+			rows->rows[i].user_id == rows->rows[first].user_id)
+			continue;
+		SortActivities(&rows->rows[first], i - first);
+		first = i;
+	}
+}
+
+/*
+ * Rows of one user are often stored together, and users one after the other:
+ * then nothing is left to do but to see that all are in order.
+ */
 void
 ExpiredRowsSort(ExpiredRows *rows)
 {
+	SortNeighbours(rows);
 	SortRows(rows->rows, rows->count);
 }
 
