@@ -223,6 +223,16 @@ is($node->safe_psql('direct', "SELECT activityfeed.purge_expired(2); SELECT acti
 $node->safe_psql('direct', q{UPDATE activityfeed.history_item SET expiration_date_time = '2020-01-01' WHERE user_id = 'u' AND id = session_id(4)});
 is($node->safe_psql('direct', 'SELECT activityfeed.purge_expired(2); SELECT count(*) FROM activityfeed.history_item WHERE user_id = $$u$$'), "1\n5",
 	'one that expires afterwards, too');
+# Of two that expire on one day the first goes, which is not the newest and
+# expires last.
+$node->safe_psql('direct', q{
+	SELECT activityfeed.upsert_activity('v', 'app', document('a', sessions(2)));
+	UPDATE activityfeed.history_item SET expiration_date_time = '2020-01-01 12:00 UTC' WHERE user_id = 'v' AND id = session_id(1);
+	UPDATE activityfeed.history_item SET expiration_date_time = '2020-01-01 06:00 UTC' WHERE user_id = 'v' AND id = session_id(2);
+	UPDATE activityfeed.activity SET history_expiration_date_time = '2020-01-01 12:00 UTC' WHERE user_id = 'v'});
+is($node->safe_psql('direct', q{SELECT activityfeed.purge_expired(1); SELECT id = session_id(2) FROM activityfeed.history_item WHERE user_id = 'v'}), "1\nt",
+	'the session that expires last goes before the newest');
+is(broken_feeds($node, 'direct'), '', 'its activity is told');
 is($node->safe_psql('direct', q{SELECT count(*) FROM pg_class i JOIN pg_index x ON x.indexrelid = i.oid, bt_index_check(i.oid, true)
 	WHERE i.relnamespace = 'activityfeed'::regnamespace}), 10, 'every index has every row');
 is(broken_feeds($node, $_), '', "$_: the feeds are as they have to be") for 'direct', 'statements';
