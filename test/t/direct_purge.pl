@@ -197,12 +197,16 @@ for my $policy ([ 'history_item', 'items' ], [ 'activity', 'activities newest' ]
 }
 $node->safe_psql('direct', q{CREATE POLICY p ON activityfeed.activity AS RESTRICTIVE TO purger USING (user_id = 'u')});
 is(statements('SET ROLE purger'), 'activities newest', 'a policy about a column of the key: statements');
-$node->safe_psql('direct', 'DROP POLICY p ON activityfeed.activity');
+$node->safe_psql('direct', q{
+	DROP POLICY p ON activityfeed.activity;
+	CREATE POLICY p ON activityfeed.history_item AS RESTRICTIVE TO purger USING (expiration_day > '2000-01-01')});
+is(statements('SET ROLE purger'), 'items', 'a policy that the index of days fulfils: a statement');
+$node->safe_psql('direct', 'DROP POLICY p ON activityfeed.history_item');
 for my $table ('history_item', 'activity', 'feed')
 {
 	$node->safe_psql('direct', "REVOKE SELECT ON activityfeed.$table FROM service");
-	my ($result, $out, $err) = $node->psql('direct', "$expire; SET ROLE service; SELECT activityfeed.purge_expired()");
-	like($err, qr/permission denied for table $table/, "a service without SELECT on $table is refused");
+	my ($result, $out, $err) = $node->psql('direct', 'SET ROLE service; SELECT activityfeed.purge_expired()');
+	like($err, qr/permission denied for table $table/, "a service without SELECT on $table is refused, though nothing has expired");
 	$node->safe_psql('direct', "GRANT SELECT ON activityfeed.$table TO service");
 }
 
