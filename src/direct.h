@@ -6,6 +6,7 @@
 #define ACTIVITYFEED_DIRECT_H
 
 #include "datatype/timestamp.h"
+#include "utils/date.h"
 
 #include "plans.h"
 #include "row.h"
@@ -92,6 +93,7 @@ extern void DirectCopy(DirectRow *row, int column, const Datum *values,
 					   const bool *nulls, int count);
 extern void DirectSetNumber(DirectRow *row, int column, int bucket_column,
 							int64 number);
+extern DateADT DirectDay(TimestampTz time);
 extern void DirectSetExpiration(DirectRow *row, int column, int day_column,
 								TimestampTz expiration);
 

@@ -83,16 +83,23 @@ DirectSetNumber(DirectRow *row, int column, int bucket_column, int64 number)
 }
 
 /*
+ * The day in UTC of a finite time.
+ */
+DateADT
+DirectDay(TimestampTz time)
+{
+	int64 day = time / USECS_PER_DAY;
+
+	return (DateADT) (day * USECS_PER_DAY > time ? day - 1 : day);
+}
+
+/*
  * Sets an expiration and the generated column of its day.
  */
 void
 DirectSetExpiration(DirectRow *row, int column, int day_column,
 					TimestampTz expiration)
 {
-	int64 day = expiration / USECS_PER_DAY;
-
-	if (day * USECS_PER_DAY > expiration)
-		day--;
 	DirectSet(row, column, TimestampTzGetDatum(expiration));
-	DirectSet(row, day_column, DateADTGetDatum((DateADT) day));
+	DirectSet(row, day_column, DateADTGetDatum(DirectDay(expiration)));
 }

@@ -104,6 +104,29 @@ DirectCloseTable(DirectTarget *target)
 	table_close(target->table, NoLock);
 }
 
+/*
+ * Opens what a statement's scan reads, for who may do so.
+ */
+void
+DirectOpenScan(DirectTarget *target, const IndexScan *scan,
+			   const RowShape *shape)
+{
+	const PlannedStmt *statement = target->statement;
+
+	target->table = table_open(
+		rt_fetch(scan->scan.scanrelid, statement->rtable)->relid, NoLock);
+	target->index = index_open(scan->indexid, AccessShareLock);
+	DirectCheckPermissions(statement);
+	DirectDescribeColumns(shape, target->table, &target->columns);
+}
+
+void
+DirectCloseScan(DirectTarget *target)
+{
+	index_close(target->index, NoLock);
+	table_close(target->table, NoLock);
+}
+
 static RegProcedure
 EqualityOf(Oid type)
 {

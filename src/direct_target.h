@@ -18,6 +18,7 @@ typedef struct DirectTarget
 	const KeptPlan *plan;
 	const PlannedStmt *statement;
 	Relation table;
+	Relation index;		   /* that is scanned */
 	DirectColumns columns; /* of the table */
 	PlanRowTaker take;
 	void *context;
@@ -42,6 +43,9 @@ extern DirectResult DirectRun(DirectTarget *target, DirectAction action,
 extern void DirectCheckPermissions(const PlannedStmt *statement);
 extern void DirectOpenTable(DirectTarget *target);
 extern void DirectCloseTable(DirectTarget *target);
+extern void DirectOpenScan(DirectTarget *target, const IndexScan *scan,
+						   const RowShape *shape);
+extern void DirectCloseScan(DirectTarget *target);
 extern bool DirectFindRow(IndexScanDesc scan, const KeptPlan *plan,
 						  const Datum *key, int length, TupleTableSlot *slot);
 extern bool DirectHoldParent(const DirectTarget *target,

@@ -4,11 +4,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
 #include "activityfeed.h"
 #include "expired_rows.h"
+#include "plans.h"
 
 ExpiredRows
 ExpiredRowsMake(void)
@@ -98,9 +100,42 @@ CompareRows(const ExpiredRow *a, const ExpiredRow *b)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+#define ST_SORT SortActivities
+#define ST_ELEMENT_TYPE ExpiredRow
+#define ST_COMPARE(a, b) \
+	((a)->activity_id < (b)->activity_id \
+		 ? -1 \
+		 : (a)->activity_id > (b)->activity_id)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/*
+ * Sorts rows of one user that stand together by their activities.
+ */
+static void
+SortNeighbours(ExpiredRows *rows)
+{
+	int first = 0;
+
+	for (int i = 1; i <= rows->count; i++)
+	{
+		if (i < rows->count &&
+			rows->rows[i].user_id == rows->rows[first].user_id)
+			continue;
+		SortActivities(&rows->rows[first], i - first);
+		first = i;
+	}
+}
+
+/*
+ * Rows of one user are often stored together, and users one after the other:
+ * then nothing is left to do but to see that all are in order.
+ */
 void
 ExpiredRowsSort(ExpiredRows *rows)
 {
+	SortNeighbours(rows);
 	SortRows(rows->rows, rows->count);
 }
 
@@ -127,4 +162,21 @@ ExpiredRowsUsers(const ExpiredRows *rows)
 	}
 	users.count = kept;
 	return users;
+}
+
+/*
+ * Sets the first parameters to what names the activities of some rows.
+ */
+void
+ExpiredRowsSetKeys(Datum *values, const ExpiredRow *rows, int count)
+{
+	Datum *elements = palloc(count * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		elements[i] = PointerGetDatum(rows[i].user_id);
+	values[0] = PlanArray(elements, NULL, count, TEXTOID);
+	for (int i = 0; i < count; i++)
+		elements[i] = Int64GetDatum(rows[i].activity_id);
+	values[1] = PlanArray(elements, NULL, count, INT8OID);
+	pfree(elements);
 }

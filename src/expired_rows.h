@@ -40,5 +40,7 @@ extern void ExpiredRowsTake(void *context, Datum *values, bool *nulls);
 extern bool ExpiredRowsSameUser(const ExpiredRow *a, const ExpiredRow *b);
 extern void ExpiredRowsSort(ExpiredRows *rows);
 extern ExpiredRows ExpiredRowsUsers(const ExpiredRows *rows);
+extern void ExpiredRowsSetKeys(Datum *values, const ExpiredRow *rows,
+							   int count);
 
 #endif /* ACTIVITYFEED_EXPIRED_ROWS_H */

@@ -2,19 +2,19 @@
  * purge.c
  *		Removing what has expired.
  *
- * Rows are found by the day of their expiration, across users, and the feed
- * of each is locked; a feed that somebody else has locked is passed over with
- * all its rows.  So a purge waits for nobody, and any number can run at once.
+ * Rows are found and their feeds locked (see purge_find.c); a feed that somebody
+ * else has locked is passed over with all its rows.  So a purge waits for
+ * nobody, and any number can run at once.
  *
  * Rows are then deleted by other statements, of many users each, which look
  * at the expiration again: they have a snapshot that was taken under the lock.
  * They find the rows where they were, by ctid; one that has been written again
  * since is somewhere else, and the next purge's.
  *
- * An activity is told of its sessions only if its newest or its latest has
- * gone.  Last the feed's row is updated, also where nothing in it changes: a
- * writer under REPEATABLE READ, whose snapshot still has the rows, fails on
- * that and not on what it would derive from them.
+ * Activities are told of their sessions (see purge_history.c).  Last the feed's
+ * row is updated, also where nothing in it changes: a writer under REPEATABLE
+ * READ, whose snapshot still has the rows, fails on that and not on what it
+ * would derive from them.
  *
  * A feed is never removed: it keeps the numbers from being used again.
  */
@@ -28,118 +28,32 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "direct.h"
 #include "expired_rows.h"
 #include "lifecycle.h"
 #include "plans.h"
 #include "purge_delete.h"
-#include "store.h"
+#include "purge_find.h"
+#include "purge_history.h"
+#include "row.h"
+
+/* What note_in_feed sets. */
+static bool
+RaiseOldest(DirectRow *feed, const Datum *parameters, const bool *nulls)
+{
+	int64 oldest = DirectGreatest(feed, FEED_OLDEST_CHANGE_NUMBER,
+								  DatumGetInt64(parameters[1]));
+
+	DirectSet(feed, FEED_OLDEST_CHANGE_NUMBER, Int64GetDatum(oldest));
+	return true;
+}
+
+static const DirectStatement note_directly = {.command = CMD_UPDATE,
+											  .shape = &feed_shape,
+											  .key_length = 1,
+											  .change = RaiseOldest};
 
 /* clang-format off */
-
-/* $1 the time now, $2 how many */
-#define EXPIRED(row) \
-	row ".expiration_day OPERATOR(pg_catalog.<=) " \
-	"pg_catalog.timezone('UTC', $1)::pg_catalog.date " \
-	"AND " row ".expiration_date_time OPERATOR(pg_catalog.<=) $1 " \
-	"LIMIT $2"
-
-/*
- * The feed is locked in a subquery, so that no plan can begin at the feeds and
- * go through all that each has.
- */
-#define WHERE_LOCKED(row) \
-	"CROSS JOIN LATERAL (SELECT FROM activityfeed.feed AS f " \
-	"WHERE f.user_id OPERATOR(pg_catalog.=) " row ".user_id " \
-	"FOR UPDATE SKIP LOCKED) AS locked WHERE "
-
-#define FIND_ITEMS "SELECT " EXPIRED_ROW_COLUMNS("h", "activity_id") \
-	"FROM activityfeed.history_item AS h "
-#define FIND_ACTIVITIES "SELECT " EXPIRED_ROW_COLUMNS("a", "id") \
-	"FROM activityfeed.activity AS a "
-
-/* How rows are found: all of them, and those whose feeds can be locked. */
-typedef struct Search
-{
-	KeptPlan all;
-	KeptPlan locked;
-} Search;
-
-static Search expired_items = {
-	.all = {
-		.sql = FIND_ITEMS "WHERE " EXPIRED("h"),
-		.nparams = 2,
-		.types = {TIMESTAMPTZOID, INT8OID}
-	},
-	.locked = {
-		.sql = FIND_ITEMS WHERE_LOCKED("h") EXPIRED("h"),
-		.nparams = 2,
-		.types = {TIMESTAMPTZOID, INT8OID}
-	}
-};
-
-static Search expired_activities = {
-	.all = {
-		.sql = FIND_ACTIVITIES "WHERE " EXPIRED("a"),
-		.nparams = 2,
-		.types = {TIMESTAMPTZOID, INT8OID}
-	},
-	.locked = {
-		.sql = FIND_ACTIVITIES WHERE_LOCKED("a") EXPIRED("a"),
-		.nparams = 2,
-		.types = {TIMESTAMPTZOID, INT8OID}
-	}
-};
-
-/* $1 user ids */
-static KeptPlan lock_feeds = {
-	.sql = "SELECT FROM activityfeed.feed AS f "
-	"WHERE f.user_id OPERATOR(pg_catalog.=) ANY ($1) FOR UPDATE SKIP LOCKED",
-	.nparams = 1,
-	.types = {TEXTARRAYOID},
-	.by_key = true
-};
-
-/*
- * What expired activities still have: tombstones of sessions, which can
- * outlive them.  $1 user ids, $2 the time now, $3 activity ids.  OFFSET keeps
- * the planner from beginning at the sessions.
- */
-static KeptPlan find_items_of_expired = {
-	.sql = "SELECT item.* "
-	"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3)) "
-	"AS expired (user_id, activity_id) "
-	"CROSS JOIN LATERAL (SELECT " EXPIRED_ROW_COLUMNS("h", "activity_id")
-	"FROM activityfeed.history_item AS h "
-	"WHERE h.user_id OPERATOR(pg_catalog.=) expired.user_id "
-	"AND h.activity_id OPERATOR(pg_catalog.=) expired.activity_id "
-	"AND EXISTS (SELECT FROM activityfeed.activity AS a "
-	"WHERE a.user_id OPERATOR(pg_catalog.=) expired.user_id "
-	"AND a.id OPERATOR(pg_catalog.=) expired.activity_id "
-	"AND a.expiration_date_time OPERATOR(pg_catalog.<=) $2) OFFSET 0) AS item",
-	.nparams = 3,
-	.types = {TEXTARRAYOID, TIMESTAMPTZOID, INT8ARRAYOID},
-	.by_key = true
-};
-
-/*
- * $1 user ids, $2 activity ids, $3 the highest number and $4 the latest
- * expiration of the sessions of each that have gone.  The places of those
- * whose newest or latest may have been among them.
- */
-static KeptPlan find_stale_activities = {
-	.sql = "SELECT gone.n FROM ROWS FROM (pg_catalog.unnest($1), "
-	"pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) "
-	"WITH ORDINALITY AS gone (user_id, activity_id, number, latest, n) "
-	"CROSS JOIN LATERAL (SELECT FROM activityfeed.activity AS a "
-	"WHERE a.user_id OPERATOR(pg_catalog.=) gone.user_id "
-	"AND a.id OPERATOR(pg_catalog.=) gone.activity_id "
-	"AND (a.history_change_number OPERATOR(pg_catalog.<=) gone.number "
-	"OR a.history_expiration_date_time OPERATOR(pg_catalog.<=) gone.latest) "
-	"OFFSET 0) AS stale",
-	.nparams = 4,
-	.types = {TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID},
-	.by_key = true
-};
 
 /* $1 user_id, $2 the highest number of a row that has gone */
 static KeptPlan note_in_feed = {
@@ -148,7 +62,8 @@ static KeptPlan note_in_feed = {
 	"WHERE f.user_id OPERATOR(pg_catalog.=) $1",
 	.nparams = 2,
 	.types = {TEXTOID, INT8OID},
-	.by_key = true
+	.by_key = true,
+	.direct = &note_directly
 };
 
 /* clang-format on */
@@ -158,163 +73,6 @@ typedef struct Purge
 	TimestampTz now;
 	int64 removed; /* rows in all */
 } Purge;
-
-static ExpiredRows
-FindRows(KeptPlan *plan, const Purge *purge, int64 limit)
-{
-	ExpiredRows found = ExpiredRowsMake();
-	Datum values[2];
-
-	values[0] = TimestampTzGetDatum(purge->now);
-	values[1] = Int64GetDatum(limit);
-	(void) PlanWrite(plan, values, NULL, ExpiredRowsTake, &found);
-	return found;
-}
-
-/*
- * Locks the feeds of rows.  Returns false unless all of them could be.
- */
-static bool
-LockFeeds(const ExpiredRows *found)
-{
-	ExpiredRows users = ExpiredRowsUsers(found);
-	Datum *elements = palloc(users.count * sizeof(Datum));
-	Datum values[1];
-	uint64 locked;
-
-	for (int i = 0; i < users.count; i++)
-		elements[i] = PointerGetDatum(users.rows[i].user_id);
-	values[0] = PlanArray(elements, NULL, users.count, TEXTOID);
-	locked = PlanWrite(&lock_feeds, values, NULL, NULL, NULL);
-	pfree(DatumGetPointer(values[0]));
-	pfree(elements);
-	pfree(users.rows);
-	return locked == users.count;
-}
-
-/*
- * Finds rows that have expired, as of the snapshot, and locks their feeds.
- *
- * To lock the feed with each of its rows costs more than to delete them.  But
- * where somebody else has a feed, other rows are to be found in place of its.
- * Under Citus there is but one answer to either, which is an error.
- */
-static ExpiredRows
-FindExpired(Search *search, const Purge *purge, int64 limit)
-{
-	ExpiredRows found = FindRows(&search->all, purge, limit);
-
-	if (!search->all.is_custom && LockFeeds(&found))
-		return found;
-	pfree(found.rows);
-	return FindRows(&search->locked, purge, limit);
-}
-
-/*
- * Sets the first parameters to what names the activities of some rows.
- */
-static void
-SetActivities(Datum *values, const ExpiredRow *rows, int count)
-{
-	Datum *elements = palloc(count * sizeof(Datum));
-
-	for (int i = 0; i < count; i++)
-		elements[i] = PointerGetDatum(rows[i].user_id);
-	values[0] = PlanArray(elements, NULL, count, TEXTOID);
-	for (int i = 0; i < count; i++)
-		elements[i] = Int64GetDatum(rows[i].activity_id);
-	values[1] = PlanArray(elements, NULL, count, INT8OID);
-	pfree(elements);
-}
-
-/*
- * One row for each activity of which sessions have gone, with the highest
- * number and the latest expiration among them.
- */
-static ExpiredRows
-SumByActivity(const ExpiredRows *gone)
-{
-	ExpiredRows sums = ExpiredRowsMake();
-
-	for (int i = 0; i < gone->count; i++)
-	{
-		const ExpiredRow *row = &gone->rows[i];
-		ExpiredRow *sum = sums.rows + sums.count - 1;
-
-		if (row->is_tombstone)
-			continue;
-		if (sums.count == 0 || sum->activity_id != row->activity_id ||
-			!ExpiredRowsSameUser(sum, row))
-		{
-			*ExpiredRowsAdd(&sums) = *row;
-			continue;
-		}
-		sum->change_number = Max(sum->change_number, row->change_number);
-		sum->expiration = Max(sum->expiration, row->expiration);
-	}
-	return sums;
-}
-
-/* The activities to be told of their history, as places in a chunk. */
-typedef struct StaleActivities
-{
-	int count;
-	int places[PURGE_CHUNK_SIZE];
-} StaleActivities;
-
-static void
-TakeStale(void *context, Datum *values, bool *nulls)
-{
-	StaleActivities *stale = context;
-
-	stale->places[stale->count++] = (int) DatumGetInt64(values[0]) - 1;
-}
-
-static void
-FindStale(const ExpiredRow *sums, int count, StaleActivities *stale)
-{
-	Datum *elements = palloc(count * sizeof(Datum));
-	Datum values[4];
-
-	SetActivities(values, sums, count);
-	for (int i = 0; i < count; i++)
-		elements[i] = Int64GetDatum(sums[i].change_number);
-	values[2] = PlanArray(elements, NULL, count, INT8OID);
-	for (int i = 0; i < count; i++)
-		elements[i] = TimestampTzGetDatum(sums[i].expiration);
-	values[3] = PlanArray(elements, NULL, count, TIMESTAMPTZOID);
-	stale->count = 0;
-	(void) PlanWrite(&find_stale_activities, values, NULL, TakeStale, stale);
-	for (int i = 0; i < 4; i++)
-		pfree(DatumGetPointer(values[i]));
-	pfree(elements);
-}
-
-/*
- * Makes what activities say of their history right.
- */
-static void
-RederiveHistories(const ExpiredRows *gone)
-{
-	ExpiredRows sums = SumByActivity(gone);
-	StaleActivities *stale = palloc(sizeof(StaleActivities));
-
-	for (int i = 0; i < sums.count; i += PURGE_CHUNK_SIZE)
-	{
-		FindStale(&sums.rows[i], Min(PURGE_CHUNK_SIZE, sums.count - i), stale);
-		for (int j = 0; j < stale->count; j++)
-		{
-			const ExpiredRow *sum = &sums.rows[i + stale->places[j]];
-
-			CHECK_FOR_INTERRUPTS();
-			StoreRederiveHistory(PointerGetDatum(sum->user_id),
-								 sum->activity_id, sum->expiration, NULL,
-								 NULL);
-		}
-	}
-	pfree(stale);
-	pfree(sums.rows);
-}
 
 static void
 NoteInFeed(const ExpiredRow *row, int64 highest)
@@ -355,39 +113,13 @@ FinishUsers(Purge *purge, const ExpiredRows *gone)
 static void
 PurgeItems(Purge *purge, int64 limit)
 {
-	ExpiredRows found = FindExpired(&expired_items, purge, limit);
+	ExpiredRows found = PurgeFindItems(purge->now, limit);
 	ExpiredRows gone = ExpiredRowsMake();
 
 	PurgeDelete(PURGE_EXPIRED_ITEMS, purge->now, &found, &gone);
 	ExpiredRowsSort(&gone);
-	RederiveHistories(&gone);
+	PurgeTellActivities(&gone);
 	FinishUsers(purge, &gone);
-}
-
-static void
-FindItemsOfChunk(const Purge *purge, const ExpiredRow *rows, int count,
-				 ExpiredRows *found)
-{
-	Datum values[3];
-
-	SetActivities(values, rows, count);
-	values[2] = values[1];
-	values[1] = TimestampTzGetDatum(purge->now);
-	(void) PlanWrite(&find_items_of_expired, values, NULL, ExpiredRowsTake,
-					 found);
-	pfree(DatumGetPointer(values[0]));
-	pfree(DatumGetPointer(values[2]));
-}
-
-static ExpiredRows
-FindItemsOfExpired(const Purge *purge, const ExpiredRows *activities)
-{
-	ExpiredRows found = ExpiredRowsMake();
-
-	for (int i = 0; i < activities->count; i += PURGE_CHUNK_SIZE)
-		FindItemsOfChunk(purge, &activities->rows[i],
-						 Min(PURGE_CHUNK_SIZE, activities->count - i), &found);
-	return found;
 }
 
 /*
@@ -396,8 +128,8 @@ FindItemsOfExpired(const Purge *purge, const ExpiredRows *activities)
 static void
 PurgeActivities(Purge *purge, int64 limit)
 {
-	ExpiredRows found = FindExpired(&expired_activities, purge, limit);
-	ExpiredRows items = FindItemsOfExpired(purge, &found);
+	ExpiredRows found = PurgeFindActivities(purge->now, limit);
+	ExpiredRows items = PurgeFindItemsOf(purge->now, &found);
 	ExpiredRows gone = ExpiredRowsMake();
 
 	PurgeDelete(PURGE_ITEMS, purge->now, &items, &gone);
