@@ -16,12 +16,10 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "parser/parsetree.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
@@ -52,11 +50,11 @@ typedef struct ListPage
 	void *context;
 	Relation table;
 	Relation index;
-	DirectColumns columns;	  /* of the table */
-	TupleTableSlot *slot;	  /* what is looked at */
-	TupleTableSlot *row_slot; /* what is handed out */
-	int64 room;				  /* for so many rows more */
-	Candidate *candidates;	  /* of one bucket */
+	const DirectColumns *columns; /* of the table */
+	TupleTableSlot *slot;		  /* what is looked at */
+	TupleTableSlot *row_slot;	  /* what is handed out */
+	int64 room;					  /* for so many rows more */
+	Candidate *candidates;		  /* of one bucket */
 	int64 capacity;
 	int64 count;
 	bool is_cut;  /* whether rows were left out: */
@@ -108,7 +106,7 @@ IsOwnIndex(const ListPage *page)
 		return false;
 	for (int i = 0; i < lengthof(columns); i++)
 	{
-		int place = page->columns.places.places[columns[i]];
+		int place = page->columns->places.places[columns[i]];
 
 		if (index->indkey.values[i] != place + 1 ||
 			page->index->rd_opcintype[i] !=
@@ -125,7 +123,7 @@ static bool
 IsAsInstalled(const ListPage *page)
 {
 	return page->table->rd_rel->relkind == RELKIND_RELATION &&
-		   page->columns.are_own && IsOwnIndex(page);
+		   page->columns->are_own && IsOwnIndex(page);
 }
 
 static int
@@ -205,7 +203,7 @@ HandOut(ListPage *page, MinimalTuple tuple)
 	if (page->take_tuple != NULL && page->take_tuple(page->context, slot))
 		return;
 	slot_getallattrs(slot);
-	RowPick(&page->columns.places, slot->tts_values, slot->tts_isnull, values,
+	RowPick(&page->columns->places, slot->tts_values, slot->tts_isnull, values,
 			nulls);
 	page->take(page->context, values, nulls);
 }
@@ -247,7 +245,7 @@ ReadRows(ListPage *page, IndexScanDesc index_scan, ScanDirection direction)
 {
 	const DirectScan *scan = page->scan;
 	TupleDesc type = RelationGetDescr(page->table);
-	DirectHead head = {NULL, type, &page->columns.places, LabelOf(page)};
+	DirectHead head = {NULL, type, &page->columns->places, LabelOf(page)};
 	int64 bucket = 0;
 
 	while (page->room > 0 &&
@@ -350,19 +348,16 @@ ReadByStatement(DirectTarget *target, void *context)
 
 	if (scan == NULL)
 		return DIRECT_NOT_DONE;
-	page->table = table_open(
-		rt_fetch(scan->scan.scanrelid, target->statement->rtable)->relid,
-		NoLock);
-	page->index = index_open(scan->indexid, AccessShareLock);
-	DirectCheckPermissions(target->statement);
-	DirectDescribeColumns(page->scan->shape, page->table, &page->columns);
+	DirectOpenScan(target, scan, page->scan->shape);
+	page->table = target->table;
+	page->index = target->index;
+	page->columns = &target->columns;
 	if (IsAsInstalled(page))
 	{
 		ReadPage(page, scan->indexorderdir);
 		result = DIRECT_DONE;
 	}
-	index_close(page->index, NoLock);
-	table_close(page->table, NoLock);
+	DirectCloseScan(target);
 	return result;
 }
 
