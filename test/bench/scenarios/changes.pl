@@ -28,7 +28,7 @@ for my $round (1 .. rounds_of('judged'))
 
 	for my $size (in_turn($round, @sizes))
 	{
-		($cpu{$size}, my $elapsed) = measured($side{$size}, calls_of(1000));
+		($cpu{$size}, my $elapsed) = measured($side{$size}, calls_of(4000));
 		record('ours', "cpu_$size", $round, $cpu{$size});
 		record('ours', "milliseconds_$size", $round, $elapsed / 1000);
 	}

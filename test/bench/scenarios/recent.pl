@@ -104,7 +104,7 @@ sub flatness
 
 		for my $name (in_turn($round, sort keys %user))
 		{
-			($cpu{$name}) = measured(side('ours', $user{$name}), calls_of(2000));
+			($cpu{$name}) = measured(side('ours', $user{$name}), calls_of(10_000));
 			record('ours', "cpu_$name", $round, $cpu{$name});
 		}
 		my @sorted = sort { $a <=> $b } values %cpu;
