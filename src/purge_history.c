@@ -70,7 +70,10 @@ SumByActivity(const ExpiredRows *gone)
 	return sums;
 }
 
-/* The activities to be told of their history, as places in a chunk. */
+/*
+ * The activities to be told of their history, as places in a chunk: they rise,
+ * and none is there twice.
+ */
 typedef struct StaleActivities
 {
 	int count;
@@ -81,8 +84,11 @@ static void
 TakeStale(void *context, Datum *values, bool *nulls)
 {
 	StaleActivities *stale = context;
+	int place = (int) DatumGetInt64(values[0]) - 1;
 
-	stale->places[stale->count++] = (int) DatumGetInt64(values[0]) - 1;
+	/* without its primary key the table may have a key more than once */
+	if (stale->count == 0 || stale->places[stale->count - 1] < place)
+		stale->places[stale->count++] = place;
 }
 
 static void

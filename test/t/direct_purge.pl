@@ -227,6 +227,29 @@ is($node->safe_psql('direct', "SELECT activityfeed.purge_expired(2); SELECT acti
 $node->safe_psql('direct', q{UPDATE activityfeed.history_item SET expiration_date_time = '2020-01-01' WHERE user_id = 'u' AND id = session_id(4)});
 is($node->safe_psql('direct', 'SELECT activityfeed.purge_expired(2); SELECT count(*) FROM activityfeed.history_item WHERE user_id = $$u$$'), "1\n5",
 	'one that expires afterwards, too');
+# A key that is there more than once, before and without a primary key.
+my $repeated = q{
+	BEGIN; ALTER TABLE activityfeed.history_item DROP CONSTRAINT history_item_activity_fkey;
+	ALTER TABLE activityfeed.activity DROP CONSTRAINT activity_pkey%s;
+	CREATE TEMP TABLE again ON COMMIT DROP AS SELECT * FROM activityfeed.activity WHERE user_id = 'u';
+	ALTER TABLE again DROP change_bucket, DROP history_bucket, DROP expiration_day;
+	DO $$ DECLARE columns text; BEGIN
+		SELECT string_agg(attname, ', ') INTO columns FROM pg_attribute WHERE attrelid = 'again'::regclass AND attnum > 0 AND NOT attisdropped;
+		EXECUTE format('INSERT INTO activityfeed.activity (%%1$s) SELECT %%1$s FROM again, generate_series(1, 3)', columns);
+	END $$;
+	UPDATE activityfeed.history_item SET expiration_date_time = '2020-01-01' WHERE user_id = 'u' AND id = session_id(9);
+	LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice; SET auto_explain.log_min_duration = 0;
+	SELECT activityfeed.purge_expired(); ROLLBACK};
+for my $key ('', ', ADD CONSTRAINT activity_pkey PRIMARY KEY (user_id, id) DEFERRABLE INITIALLY DEFERRED')
+{
+	my ($out, $err);
+
+	$node->psql('direct', sprintf($repeated, $key), stdout => \$out, stderr => \$err);
+	my $told = () = $err =~ /Query Text: UPDATE activityfeed\.activity /g;
+
+	is("$out removed, $told told", '1 removed, 1 told',
+		'an activity that is there four times is told once' . ($key && ', under a key that is checked later'));
+}
 # Of two that expire on one day the first goes, which is not the newest and
 # expires last.
 $node->safe_psql('direct', q{
