@@ -71,28 +71,19 @@ SumByActivity(const ExpiredRows *gone)
 }
 
 /*
- * The activities to be told of their history, as places in a chunk: they rise,
- * and none is there twice.
+ * Marks an activity that is to be told of its history.  Without its primary key
+ * the table may have it more than once.
  */
-typedef struct StaleActivities
-{
-	int count;
-	int places[PURGE_CHUNK_SIZE];
-} StaleActivities;
-
 static void
-TakeStale(void *context, Datum *values, bool *nulls)
+MarkStale(void *context, Datum *values, bool *nulls)
 {
-	StaleActivities *stale = context;
-	int place = (int) DatumGetInt64(values[0]) - 1;
+	bool *is_stale = context;
 
-	/* without its primary key the table may have a key more than once */
-	if (stale->count == 0 || stale->places[stale->count - 1] < place)
-		stale->places[stale->count++] = place;
+	is_stale[DatumGetInt64(values[0]) - 1] = true;
 }
 
 static void
-FindByStatement(const ExpiredRow *sums, int count, StaleActivities *stale)
+FindByStatement(const ExpiredRow *sums, int count, bool *is_stale)
 {
 	Datum *elements = palloc(count * sizeof(Datum));
 	Datum values[4];
@@ -104,19 +95,20 @@ FindByStatement(const ExpiredRow *sums, int count, StaleActivities *stale)
 	for (int i = 0; i < count; i++)
 		elements[i] = TimestampTzGetDatum(sums[i].expiration);
 	values[3] = PlanArray(elements, NULL, count, TIMESTAMPTZOID);
-	(void) PlanWrite(&find_stale_activities, values, NULL, TakeStale, stale);
+	(void) PlanWrite(&find_stale_activities, values, NULL, MarkStale,
+					 is_stale);
 	for (int i = 0; i < 4; i++)
 		pfree(DatumGetPointer(values[i]));
 	pfree(elements);
 }
 
 static void
-FindStale(const ExpiredRow *sums, int count, StaleActivities *stale)
+FindStale(const ExpiredRow *sums, int count, bool *is_stale)
 {
-	stale->count = 0;
-	if (!DirectFindStale(&find_stale_activities, sums, count, TakeStale,
-						 stale))
-		FindByStatement(sums, count, stale);
+	memset(is_stale, false, count * sizeof(bool));
+	if (!DirectFindStale(&find_stale_activities, sums, count, MarkStale,
+						 is_stale))
+		FindByStatement(sums, count, is_stale);
 }
 
 /*
@@ -127,21 +119,23 @@ void
 PurgeTellActivities(const ExpiredRows *gone)
 {
 	ExpiredRows sums = SumByActivity(gone);
-	StaleActivities *stale = palloc(sizeof(StaleActivities));
+	bool *is_stale = palloc(PURGE_CHUNK_SIZE * sizeof(bool));
 
 	for (int i = 0; i < sums.count; i += PURGE_CHUNK_SIZE)
 	{
-		FindStale(&sums.rows[i], Min(PURGE_CHUNK_SIZE, sums.count - i), stale);
-		for (int j = 0; j < stale->count; j++)
-		{
-			const ExpiredRow *sum = &sums.rows[i + stale->places[j]];
+		const ExpiredRow *chunk = &sums.rows[i];
+		int count = Min(PURGE_CHUNK_SIZE, sums.count - i);
 
+		FindStale(chunk, count, is_stale);
+		for (int j = 0; j < count; j++)
+		{
 			CHECK_FOR_INTERRUPTS();
-			StoreRederiveHistory(PointerGetDatum(sum->user_id),
-								 sum->activity_id, sum->expiration, NULL,
-								 NULL);
+			if (is_stale[j])
+				StoreRederiveHistory(PointerGetDatum(chunk[j].user_id),
+									 chunk[j].activity_id, chunk[j].expiration,
+									 NULL, NULL);
 		}
 	}
-	pfree(stale);
+	pfree(is_stale);
 	pfree(sums.rows);
 }
