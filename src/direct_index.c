@@ -49,7 +49,7 @@ LeavesBucket(Relation index, TupleTableSlot *old, TupleTableSlot *next)
 
 /*
  * Makes the conditions of a scan for the row's bucket.  Returns false for an
- * index by expressions.
+ * index by expressions, and for one by operators among which is no equality.
  */
 static bool
 FindBucket(Relation index, TupleTableSlot *old, ScanKey conditions)
@@ -63,7 +63,7 @@ FindBucket(Relation index, TupleTableSlot *old, ScanKey conditions)
 		Oid equal = get_opfamily_member(index->rd_opfamily[i], type, type,
 										BTEqualStrategyNumber);
 
-		if (column < 0 || old->tts_isnull[column])
+		if (column < 0 || old->tts_isnull[column] || !OidIsValid(equal))
 			return false;
 		ScanKeyEntryInitialize(&conditions[i], 0, i + 1, BTEqualStrategyNumber,
 							   type, index->rd_indcollation[i],

@@ -146,5 +146,14 @@ cmp_ok($read, '>', 0, 'who leaves a place in an index of somebody reads it');
 cmp_ok($read, '<=', 256, 'but not all that was there before');
 $old->quit;
 
+# A class of operators may lack equality.
+$node->safe_psql('postgres', q{
+	CREATE OPERATOR FAMILY without_equality USING btree;
+	CREATE OPERATOR CLASS without_equality FOR TYPE int8 USING btree FAMILY without_equality AS
+		OPERATOR 1 <, OPERATOR 5 >, FUNCTION 1 btint8cmp(int8, int8);
+	CREATE INDEX by_number ON activityfeed.history_item (user_id, change_number without_equality)});
+is($node->psql('postgres', q{SELECT FROM activityfeed.touch_history_item('another', 'busy', activityfeed.activity_id('busy', 'report'), md5('1')::uuid)}),
+	0, 'an index without equality is left alone');
+
 $node->stop;
 done_testing();
