@@ -20,8 +20,15 @@
 #include "direct_index.h"
 #include "direct_target.h"
 
-/* Of a bucket, which may have 256: most are of the few live sessions. */
-#define MAX_ENTRIES 32
+/*
+ * A bucket of ours has 256 entries at most.  Somebody's own index may have
+ * thousands with the same key, and all of them of rows that left, which cannot
+ * be removed as long as somebody else may see them.
+ */
+#define MAX_ENTRIES 256
+
+/* Of those, most are of the few live sessions. */
+#define MAX_ROWS 32
 
 /*
  * Whether the row gets another number in the last column of an index whose
@@ -42,7 +49,7 @@ LeavesBucket(Relation index, TupleTableSlot *old, TupleTableSlot *next)
 
 /*
  * Makes the conditions of a scan for the row's bucket.  Returns false for an
- * index by expressions.
+ * index by expressions, and for one by operators among which is no equality.
  */
 static bool
 FindBucket(Relation index, TupleTableSlot *old, ScanKey conditions)
@@ -56,7 +63,7 @@ FindBucket(Relation index, TupleTableSlot *old, ScanKey conditions)
 		Oid equal = get_opfamily_member(index->rd_opfamily[i], type, type,
 										BTEqualStrategyNumber);
 
-		if (column < 0 || old->tts_isnull[column])
+		if (column < 0 || old->tts_isnull[column] || !OidIsValid(equal))
 			return false;
 		ScanKeyEntryInitialize(&conditions[i], 0, i + 1, BTEqualStrategyNumber,
 							   type, index->rd_indcollation[i],
@@ -70,14 +77,18 @@ ReadBucket(Relation table, Relation index, ScanKey conditions,
 		   TupleTableSlot *slot)
 {
 	int length = index->rd_index->indnkeyatts;
+	int entries = 0;
+	int rows = 0;
 	IndexScanDesc scan =
 		BEGIN_INDEX_SCAN(table, index, GetActiveSnapshot(), length);
 
 	index_rescan(scan, conditions, length, NULL, 0);
-	for (int i = 0; i < MAX_ENTRIES; i++)
+	while (entries < MAX_ENTRIES && rows < MAX_ROWS &&
+		   index_getnext_tid(scan, ForwardScanDirection) != NULL)
 	{
-		if (!index_getnext_slot(scan, ForwardScanDirection, slot))
-			break;
+		entries++;
+		if (index_fetch_heap(scan, slot))
+			rows++;
 	}
 	index_endscan(scan);
 }

@@ -125,41 +125,62 @@ IsLeftOut(const IndexInfo *index, TupleTableSlot *slot)
 
 /*
  * Inserts a row's entry in one index.  Returns false when its key is there, or
- * may be as soon as somebody else commits.
+ * may be as soon as somebody else commits.  No index complains of a row that is
+ * not in.
  */
 static bool
 AddEntry(const Insertion *insertion, ResultRelInfo *index,
-		 TupleTableSlot *slot)
+		 TupleTableSlot *slot, bool is_in)
 {
-	bool in_conflict = false;
+	bool in_conflict = !is_in;
 
 	if (!IsLeftOut(index->ri_IndexRelationInfo[0], slot))
 		(void) INSERT_INDEX_ENTRIES(index, slot, insertion->state,
-									&in_conflict, insertion->arbiters);
+									&in_conflict,
+									is_in ? insertion->arbiters : NIL);
 	return !in_conflict;
+}
+
+/*
+ * Inserts the entries of some of the rows in the index of the primary key, or
+ * in all others.
+ */
+static void
+AddEntriesTo(Insertion *insertion, bool is_key, int first, int count)
+{
+	ResultRelInfo index = *insertion->result;
+
+	index.ri_NumIndices = 1;
+	for (int left = insertion->result->ri_NumIndices; left > 0; left--)
+	{
+		Oid id = RelationGetRelid(index.ri_IndexRelationDescs[0]);
+
+		for (int i = first; i < first + count; i++)
+		{
+			bool *is_in = &insertion->inserted[insertion->positions[i]];
+
+			if ((id == linitial_oid(insertion->arbiters)) == is_key)
+				*is_in =
+					AddEntry(insertion, &index, insertion->slots[i], *is_in);
+		}
+		index.ri_IndexRelationDescs++;
+		index.ri_IndexRelationInfo++;
+	}
 }
 
 /*
  * Inserts the entries of some of the rows, and says which are in.  The way to
  * rows of one user is much the same in an index: all go into one before the
- * next.
+ * next.  The primary key's comes first: another unique index may have the same
+ * key, as while that one is made anew, or a part of it.
  */
 static void
 AddEntries(Insertion *insertion, int first, int count)
 {
-	ResultRelInfo index = *insertion->result;
-
 	for (int i = first; i < first + count; i++)
 		insertion->inserted[insertion->positions[i]] = true;
-	index.ri_NumIndices = 1;
-	for (int left = insertion->result->ri_NumIndices; left > 0; left--)
-	{
-		for (int i = first; i < first + count; i++)
-			insertion->inserted[insertion->positions[i]] &=
-				AddEntry(insertion, &index, insertion->slots[i]);
-		index.ri_IndexRelationDescs++;
-		index.ri_IndexRelationInfo++;
-	}
+	AddEntriesTo(insertion, true, first, count);
+	AddEntriesTo(insertion, false, first, count);
 }
 
 /*

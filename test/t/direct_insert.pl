@@ -103,7 +103,37 @@ $node->safe_psql('direct', q{
 	CREATE INDEX four ON activityfeed.history_item (id) WHERE last_active_date_time IS NOT NULL AND user_timezone IS NULL;
 	SELECT insert('without', NULL, 'w'), insert('with', sessions(5), 'w'), insert('with times', numbered(1, 2, 3), 'w')});
 
+# Of a session that a document names twice, no other index complains: one that
+# is made anew has the same key, and somebody's own may have a part of it.
+sub unique_as_by_statements
+{
+	my ($level) = @_;
+
+	for my $database ('direct', 'statements')
+	{
+		my $other = $node->background_psql($database);
+
+		$other->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM activityfeed.history_item LIMIT 0');
+		# which waits for that one, when all insert into it
+		$node->psql($database, q{SET lock_timeout = '1s'; REINDEX INDEX CONCURRENTLY activityfeed.history_item_pkey});
+		is($node->safe_psql($database, q{SELECT indisready, indisvalid FROM pg_index WHERE indexrelid = to_regclass('activityfeed.history_item_pkey_ccnew')}),
+			't|f', "$level: $database has the key's index twice");
+		$other->quit;
+	}
+	same_calls("$level: one session twice while the key's index is made anew", qq{insert('$level anew', numbered(1, 2, 3, 2, 4))},
+		qq{insert('$level anew', numbered(5, 6, 7, 6, 8))}, qq{insert('$level anew 2', numbered(VARIADIC range(1, 80) || 70))});
+	$node->safe_psql($_, 'DROP INDEX activityfeed.history_item_pkey_ccnew') for 'direct', 'statements';
+	for my $rule ('UNIQUE (user_id, activity_id, id, started_date_time)', 'EXCLUDE USING btree (user_id WITH =, activity_id WITH =, id WITH =)')
+	{
+		$node->safe_psql($_, "ALTER TABLE activityfeed.history_item ADD CONSTRAINT mine $rule") for 'direct', 'statements';
+		same_calls("$level: one session twice, $rule", qq{insert('$level $rule', numbered(1, 2, 3, 2, 4))}, qq{insert('$level $rule', numbered(5, 6, 7, 6, 8))});
+		$node->safe_psql($_, 'ALTER TABLE activityfeed.history_item DROP CONSTRAINT mine') for 'direct', 'statements';
+	}
+	return;
+}
+
 everything_as_by_statements('replica');
+unique_as_by_statements('replica');
 is(records('Heap INSERT', q{insert('records', sessions(20), 'v')}), 0, 'rows go into the log together');
 is(records('Heap2 MULTI_INSERT', q{insert('records 2', sessions(20), 'v')}) <= 4, 1, 'by few records');
 is(counted('deleted', q{insert('counted', sessions(20), 'v')}, q{insert('counted', sessions(30), 'v')}), 0, 'nothing is taken back that was looked for');
@@ -112,6 +142,7 @@ is(counted('deleted', q{insert('counted', numbered(1, 2, 3, 2), 'v')}), 1, 'what
 $node->append_conf('postgresql.conf', 'wal_level = logical');
 $node->restart;
 everything_as_by_statements('logical');
+unique_as_by_statements('logical');
 is(records('Heap2 MULTI_INSERT', q{insert('records 3', sessions(20), 'v')}), 0, 'with logical decoding, one at a time');
 is(records('Heap HEAP_CONFIRM', q{insert('records 4', sessions(20), 'v')}), 21, 'each confirmed');
 

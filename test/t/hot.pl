@@ -23,6 +23,7 @@ my $clients = 4;
 my $node = start_server('hot', 'autovacuum = off');
 
 create_document($node);
+create_sessions($node);
 $node->safe_psql(
 	'postgres', qq{
 	SELECT count(activityfeed.upsert_activity('user ' || u, 'app',
@@ -122,6 +123,37 @@ for my $index (qw(activity_history_idx history_item_app_change_idx))
 {
 	cmp_ok(dead_entries($index), '>=', 2, "who leaves a bucket sees who has left it before, in $index");
 }
+
+# In somebody's index thousands may leave one place, and stay while somebody may
+# see them.
+$node->safe_psql('postgres', 'CREATE INDEX by_status ON activityfeed.history_item (app_id, status)');
+my $old = $node->background_psql('postgres');
+$old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM activityfeed.history_item');
+$node->safe_psql('postgres', q{
+	CREATE PROCEDURE work(who text) LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM activityfeed.upsert_activity(who, 'busy', document('report', sessions(1)));
+		COMMIT;
+		PERFORM activityfeed.touch_history_item(who, 'busy', activityfeed.activity_id('busy', 'report'), md5('1')::uuid);
+	END $$;
+	DO $$ BEGIN FOR i IN 1 .. 400 LOOP CALL work('user ' || i); COMMIT; END LOOP; END $$});
+my $read = $node->safe_psql('postgres', q{
+	SELECT FROM activityfeed.upsert_activity('another', 'busy', document('report', sessions(1)));
+	BEGIN;
+	SELECT FROM activityfeed.touch_history_item('another', 'busy', activityfeed.activity_id('busy', 'report'), md5('1')::uuid);
+	SELECT pg_stat_get_xact_tuples_returned('activityfeed.by_status'::regclass)});
+cmp_ok($read, '>', 0, 'who leaves a place in an index of somebody reads it');
+cmp_ok($read, '<=', 256, 'but not all that was there before');
+$old->quit;
+
+# A class of operators may lack equality.
+$node->safe_psql('postgres', q{
+	CREATE OPERATOR FAMILY without_equality USING btree;
+	CREATE OPERATOR CLASS without_equality FOR TYPE int8 USING btree FAMILY without_equality AS
+		OPERATOR 1 <, OPERATOR 5 >, FUNCTION 1 btint8cmp(int8, int8);
+	CREATE INDEX by_number ON activityfeed.history_item (user_id, change_number without_equality)});
+is($node->psql('postgres', q{SELECT FROM activityfeed.touch_history_item('another', 'busy', activityfeed.activity_id('busy', 'report'), md5('1')::uuid)}),
+	0, 'an index without equality is left alone');
 
 $node->stop;
 done_testing();
