@@ -8,7 +8,8 @@
  * meanwhile.  All writers of a feed lock it first, so only somebody's own SQL
  * can have done that.  So rows are inserted as if it never happened, many with
  * one record of the write-ahead log, and deleted where it did; the statement is
- * executed for them.
+ * executed for them.  Until this transaction ends, others who insert such a key
+ * wait for it.
  *
  * Logical decoding would tell of such a row, and a subscriber stumble over it:
  * the key is there already.  Speculative insertion is for that, a row at a time
@@ -142,27 +143,35 @@ AddEntry(const Insertion *insertion, ResultRelInfo *index,
 }
 
 /*
- * Inserts the entries of some of the rows in the index of the primary key, or
- * in all others.
+ * Inserts the entries of those rows in one index.
+ */
+static void
+AddEntriesToIndex(Insertion *insertion, ResultRelInfo *index, int first,
+				  int count)
+{
+	for (int i = first; i < first + count; i++)
+	{
+		bool *is_in = &insertion->inserted[insertion->positions[i]];
+
+		*is_in = AddEntry(insertion, index, insertion->slots[i], *is_in);
+	}
+}
+
+/*
+ * The same in the index of the primary key, or in all others.
  */
 static void
 AddEntriesTo(Insertion *insertion, bool is_key, int first, int count)
 {
 	ResultRelInfo index = *insertion->result;
+	Oid key = linitial_oid(insertion->arbiters);
 
 	index.ri_NumIndices = 1;
 	for (int left = insertion->result->ri_NumIndices; left > 0; left--)
 	{
-		Oid id = RelationGetRelid(index.ri_IndexRelationDescs[0]);
-
-		for (int i = first; i < first + count; i++)
-		{
-			bool *is_in = &insertion->inserted[insertion->positions[i]];
-
-			if ((id == linitial_oid(insertion->arbiters)) == is_key)
-				*is_in =
-					AddEntry(insertion, &index, insertion->slots[i], *is_in);
-		}
+		if ((RelationGetRelid(index.ri_IndexRelationDescs[0]) == key) ==
+			is_key)
+			AddEntriesToIndex(insertion, &index, first, count);
 		index.ri_IndexRelationDescs++;
 		index.ri_IndexRelationInfo++;
 	}
