@@ -75,6 +75,17 @@ DirectHasOtherLabel(const DirectHead *head, int column)
 	return DirectColumn(head, column, &isnull) != head->label && !isnull;
 }
 
+/*
+ * Whether it has that label.
+ */
+static inline bool
+DirectHasLabel(const DirectHead *head, int column)
+{
+	bool isnull;
+
+	return DirectColumn(head, column, &isnull) == head->label && !isnull;
+}
+
 extern bool DirectScanRows(KeptPlan *plan, const Datum *parameters,
 						   const bool *nulls, PlanRowTaker take,
 						   PlanTupleTaker take_tuple, void *context,

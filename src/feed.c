@@ -49,8 +49,10 @@
 	"SELECT " ACTIVITY_COLUMNS " FROM app CROSS JOIN LATERAL (" page ") AS a " \
 	"ORDER BY a." number " DESC LIMIT $7"
 
-/* The condition of a list by change; $8 ignored. */
-#define HAS_STATUS \
+/* The condition of a list by change; for every app, $8 ignored. */
+#define HAS_STATUS(label) \
+	"a.status OPERATOR(pg_catalog.=) '" label "'::activityfeed.status"
+#define HAS_EITHER_STATUS \
 	"a.status OPERATOR(pg_catalog.=) CASE WHEN $8 " \
 	"THEN 'ignored'::activityfeed.status " \
 	"ELSE 'updated'::activityfeed.status END"
@@ -61,8 +63,8 @@
 	"AND a.status OPERATOR(pg_catalog.=) 'updated'::activityfeed.status " \
 	"AND a.history_bucket IS NOT NULL"
 
-#define CHANGED(app) \
-	PAGE_OF_ACTIVITIES(app, "change_bucket", "change_number", HAS_STATUS)
+#define CHANGED(app, condition) \
+	PAGE_OF_ACTIVITIES(app, "change_bucket", "change_number", condition)
 #define RECENT(app) \
 	PAGE_OF_ACTIVITIES(app, "history_bucket", "history_change_number", \
 					   HAS_HISTORY)
@@ -105,6 +107,16 @@ IsOnPage(const DirectHead *row, int number, const Datum *parameters)
 }
 
 /*
+ * The conditions of CHANGED.
+ */
+static bool
+IsListed(const DirectHead *row, const Datum *parameters, const bool *nulls)
+{
+	return IsOnPage(row, ACTIVITY_CHANGE_NUMBER, parameters) &&
+		   DirectHasLabel(row, ACTIVITY_STATUS);
+}
+
+/*
  * The conditions of RECENT, but for those that are the index's.
  */
 static bool
@@ -115,6 +127,20 @@ IsRecent(const DirectHead *row, const Datum *parameters, const bool *nulls)
 	return IsOnPage(row, ACTIVITY_HISTORY_CHANGE_NUMBER, parameters) &&
 		   DirectInt64(row, ACTIVITY_HISTORY_EXPIRATION, DT_NOBEGIN) > now;
 }
+
+#define SCAN_CHANGED(status) \
+	{ \
+		.shape = &activity_shape, \
+		.keys = {ACTIVITY_USER_ID, ACTIVITY_APP_ID}, \
+		.key_parameters = {PAGE_USER_ID, PAGE_APP_ID}, \
+		.bucket = ACTIVITY_CHANGE_BUCKET, .number = ACTIVITY_CHANGE_NUMBER, \
+		.limit_parameter = PAGE_TOP, .is_descending = true, \
+		.condition_count = 8, .label = status, .range = PageRange, \
+		.wants = IsListed \
+	}
+
+static const DirectScan scan_updated = SCAN_CHANGED("updated");
+static const DirectScan scan_ignored = SCAN_CHANGED("ignored");
 
 static const DirectScan scan_recent = {
 	.shape = &activity_shape,
@@ -131,13 +157,21 @@ static const DirectScan scan_recent = {
 /* clang-format off */
 
 static KeptPlan activities_of_app = {
-	.sql = CHANGED("$2"),
-	.nparams = PAGE_PARAMETERS + 1,
-	.types = {PAGE_TYPES, BOOLOID}
+	.sql = CHANGED("$2", HAS_STATUS("updated")),
+	.nparams = PAGE_PARAMETERS,
+	.types = {PAGE_TYPES},
+	.scan = &scan_updated
+};
+
+static KeptPlan ignored_of_app = {
+	.sql = CHANGED("$2", HAS_STATUS("ignored")),
+	.nparams = PAGE_PARAMETERS,
+	.types = {PAGE_TYPES},
+	.scan = &scan_ignored
 };
 
 static KeptPlan activities_of_every_app = {
-	.sql = EVERY_APP(CHANGED("app.app_id"), "change_number"),
+	.sql = EVERY_APP(CHANGED("app.app_id", HAS_EITHER_STATUS), "change_number"),
 	.nparams = PAGE_PARAMETERS + 1,
 	.types = {PAGE_TYPES, BOOLOID}
 };
@@ -241,16 +275,17 @@ SetPage(Datum *values, bool *nulls, const Principal *principal,
  */
 void
 FeedActivities(const Principal *principal, const FeedPage *page, bool ignored,
-			   PlanRowTaker take, void *context)
+			   PlanRowTaker take, PlanTupleTaker take_tuple, void *context)
 {
+	KeptPlan *of_app = ignored ? &ignored_of_app : &activities_of_app;
 	Datum values[PAGE_PARAMETERS + 1];
 	bool nulls[PAGE_PARAMETERS + 1];
 
 	SetPage(values, nulls, principal, page);
 	values[PAGE_PARAMETERS] = BoolGetDatum(ignored);
-	(void) PlanRead(principal->every_app ? &activities_of_every_app
-										 : &activities_of_app,
-					values, nulls, take, context);
+	(void) PlanReadTuples(principal->every_app ? &activities_of_every_app
+											   : of_app,
+						  values, nulls, take, take_tuple, context);
 }
 
 /*

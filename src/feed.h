@@ -43,7 +43,8 @@ typedef struct FeedPage
 } FeedPage;
 
 extern void FeedActivities(const Principal *principal, const FeedPage *page,
-						   bool ignored, PlanRowTaker take, void *context);
+						   bool ignored, PlanRowTaker take,
+						   PlanTupleTaker take_tuple, void *context);
 extern void FeedRecent(const Principal *principal, const FeedPage *page,
 					   PlanRowTaker take, PlanTupleTaker take_tuple,
 					   void *context);

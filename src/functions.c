@@ -540,7 +540,7 @@ activityfeed_activities(PG_FUNCTION_ARGS)
 	RowResult result = BeginSet(fcinfo, &activity_shape);
 
 	ConnectSpi();
-	FeedActivities(&principal, &page, ignored, StoreRow, &result);
+	FeedActivities(&principal, &page, ignored, StoreRow, StoreTuple, &result);
 	FinishSpi();
 	return (Datum) 0;
 }

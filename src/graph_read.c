@@ -274,7 +274,7 @@ GraphListActivities(GraphCall *call)
 	if (!BeginPage(call, ODATA_LIST_ACTIVITIES, &list.page, &part))
 		return;
 	list.entries = MakeEntries(list.page.size);
-	FeedActivities(&call->request->principal, &part, false, TakeActivity,
+	FeedActivities(&call->request->principal, &part, false, TakeActivity, NULL,
 				   &list);
 	AnswerActivities(call, &list);
 }

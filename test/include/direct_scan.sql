@@ -82,6 +82,7 @@ END $$;
 CREATE FUNCTION random_page() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	app text := CASE choice(9) WHEN 0 THEN 'NULL' ELSE quote_literal('app' || choice(2)) END;
+	list int := choice(3);
 	top int := (ARRAY[0, 1, 2, 5, 20, 20, 20, 50, 300, 100000])[1 + choice(10)];
 	feed activityfeed.feed := (SELECT f FROM activityfeed.feed AS f WHERE user_id = 'u');
 	cursor_number bigint := feed.change_number - choice(CASE choice(2) WHEN 0 THEN feed.change_number - 1000000 ELSE 600 END);
@@ -89,8 +90,9 @@ BEGIN
 	IF choice(3) = 0 THEN
 		RETURN format('changes(%L, %s, %s, %s)', 'u', app, CASE choice(4) WHEN 0 THEN 0 ELSE greatest(cursor_number, feed.oldest_change_number) END, top);
 	END IF;
-	RETURN format('recent_activities(%L, %s, %s, %L, %L, %L)', 'u', app, top, CASE choice(2) WHEN 0 THEN cursor_number END,
-		CASE choice(4) WHEN 0 THEN moment() END, CASE choice(4) WHEN 0 THEN moment() END);
+	RETURN format('%s(%L, %s, %s, %L, %L, %L%s)', CASE list WHEN 0 THEN 'recent_activities' ELSE 'activities' END, 'u', app, top,
+		CASE choice(2) WHEN 0 THEN cursor_number END, CASE choice(4) WHEN 0 THEN moment() END, CASE choice(4) WHEN 0 THEN moment() END,
+		(ARRAY['', ', false', ', true'])[1 + list]);
 END $$;
 
 CREATE PROCEDURE note(call text, direct text[], statement text[]) LANGUAGE plpgsql AS $$

@@ -32,6 +32,8 @@ $node->safe_psql('postgres', q{
 
 my %pages = (
 	recent => "activityfeed.recent_activities('u', 'app0')",
+	activities => "activityfeed.activities('u', 'app0')",
+	ignored => "activityfeed.activities('u', 'app0', ignored => true)",
 	changes => "activityfeed.changes('u', 'app0', 0)");
 
 # The tables of whose rows a page is read by a statement.
@@ -54,9 +56,12 @@ sub read_by_statement
 
 is(read_by_statement($pages{recent}), '', 'recency: no statement');
 is(read_by_statement($pages{changes}), '', 'the change feed: none');
+is(read_by_statement($pages{activities}), '', 'activities: none');
+is(read_by_statement($pages{ignored}), '', 'ignored ones: none');
 is(read_by_statement($pages{recent}, 'SET ROLE direct'), '', 'recency, a service: none');
 is(read_by_statement($pages{changes}, 'SET ROLE direct'), '', 'the change feed, a service: none');
 is(read_by_statement($pages{recent}, 'SET ROLE statement'), 'activity', 'recency, with a policy: a statement');
+is(read_by_statement($pages{$_}, 'SET ROLE statement'), 'activity', "$_, with a policy: a statement") for qw(activities ignored);
 is(read_by_statement($pages{changes}, 'SET ROLE statement'), 'activity history_item', 'the change feed, with policies: statements');
 my $session = q{SET activityfeed.user_id = 'u'; SET activityfeed.app_id = 'app0'; SET ROLE };
 is(read_by_statement($pages{recent}, $session . 'session'), 'activity', 'a session role: a statement with its policies');
@@ -109,6 +114,12 @@ sub same_pages
 my @obstacles = (
 	[ 'without the index', 'DROP INDEX activityfeed.activity_history_idx',
 		q{CREATE INDEX activity_history_idx ON activityfeed.activity (user_id, app_id, history_bucket) WHERE status = 'updated' AND history_bucket IS NOT NULL} ],
+	[ 'without the index of changes', 'DROP INDEX activityfeed.activity_change_idx',
+		'CREATE INDEX activity_change_idx ON activityfeed.activity (user_id, app_id, change_bucket)', 'activities' ],
+	[ 'a partial index of changes', q{DROP INDEX activityfeed.activity_change_idx;
+		CREATE INDEX activity_change_idx ON activityfeed.activity (user_id, app_id, change_bucket) WHERE status = 'updated'},
+		q{DROP INDEX activityfeed.activity_change_idx;
+		CREATE INDEX activity_change_idx ON activityfeed.activity (user_id, app_id, change_bucket)}, 'activities' ],
 	[ 'a child table', q{CREATE TABLE child () INHERITS (activityfeed.activity);
 		INSERT INTO child (user_id, id, app_id, app_activity_id, status, created_date_time, last_modified_date_time, expiration_date_time,
 			change_number, created_change_number, history_change_number, history_expiration_date_time)
@@ -121,13 +132,13 @@ my @obstacles = (
 
 for my $obstacle (@obstacles)
 {
-	my ($name, $make, $drop) = @$obstacle;
+	my ($name, $make, $drop, $page) = @$obstacle;
 
 	$node->safe_psql('postgres', $make);
-	is(read_by_statement($pages{recent}), 'activity', "$name: a statement");
+	is(read_by_statement($pages{$page // 'recent'}), 'activity', "$name: a statement");
 	same_pages($name);
 	$node->safe_psql('postgres', $drop);
-	is(read_by_statement($pages{recent}), '', "no more $name: none");
+	is(read_by_statement($pages{$page // 'recent'}), '', "no more $name: none");
 }
 
 # Columns of others are null in results.  One that is added is not stored in
