@@ -41,20 +41,17 @@ typedef struct Candidate
 /* A page that is being read. */
 typedef struct ListPage
 {
-	const KeptPlan *plan;
+	const DirectTarget *target;
 	const DirectScan *scan;
 	const Datum *parameters;
 	const bool *nulls;
 	PlanRowTaker take;
 	PlanTupleTaker take_tuple;
 	void *context;
-	Relation table;
-	Relation index;
-	const DirectColumns *columns; /* of the table */
-	TupleTableSlot *slot;		  /* what is looked at */
-	TupleTableSlot *row_slot;	  /* what is handed out */
-	int64 room;					  /* for so many rows more */
-	Candidate *candidates;		  /* of one bucket */
+	TupleTableSlot *slot;	  /* what is looked at */
+	TupleTableSlot *row_slot; /* what is handed out */
+	int64 room;				  /* for so many rows more */
+	Candidate *candidates;	  /* of one bucket */
 	int64 capacity;
 	int64 count;
 	bool is_cut;  /* whether rows were left out: */
@@ -95,22 +92,23 @@ ScanOfPage(const PlannedStmt *statement, const DirectScan *direct)
  * Whether the index begins with our columns.
  */
 static bool
-IsOwnIndex(const ListPage *page)
+IsOwnIndex(const DirectTarget *target, const DirectScan *scan)
 {
-	const DirectScan *scan = page->scan;
 	const int columns[] = {scan->keys[0], scan->keys[1], scan->bucket};
-	const Form_pg_index index = page->index->rd_index;
+	const Form_pg_index index = target->index->rd_index;
 
-	if (page->index->rd_rel->relam != BTREE_AM_OID ||
-		IndexRelationGetNumberOfKeyAttributes(page->index) < lengthof(columns))
+	if (target->index->rd_rel->relam != BTREE_AM_OID ||
+		IndexRelationGetNumberOfKeyAttributes(target->index) <
+			lengthof(columns))
 		return false;
 	for (int i = 0; i < lengthof(columns); i++)
 	{
-		int place = page->columns->places.places[columns[i]];
+		int place = target->columns.places.places[columns[i]];
 
 		if (index->indkey.values[i] != place + 1 ||
-			page->index->rd_opcintype[i] !=
-				TupleDescAttr(RelationGetDescr(page->table), place)->atttypid)
+			target->index->rd_opcintype[i] !=
+				TupleDescAttr(RelationGetDescr(target->table), place)
+					->atttypid)
 			return false;
 	}
 	return true;
@@ -120,10 +118,10 @@ IsOwnIndex(const ListPage *page)
  * Whether the table and the index are such that the page can be read here.
  */
 static bool
-IsAsInstalled(const ListPage *page)
+IsAsInstalled(const DirectTarget *target, const DirectScan *scan)
 {
-	return page->table->rd_rel->relkind == RELKIND_RELATION &&
-		   page->columns->are_own && IsOwnIndex(page);
+	return target->table->rd_rel->relkind == RELKIND_RELATION &&
+		   target->columns.are_own && IsOwnIndex(target, scan);
 }
 
 static int
@@ -203,8 +201,8 @@ HandOut(ListPage *page, MinimalTuple tuple)
 	if (page->take_tuple != NULL && page->take_tuple(page->context, slot))
 		return;
 	slot_getallattrs(slot);
-	RowPick(&page->columns->places, slot->tts_values, slot->tts_isnull, values,
-			nulls);
+	RowPick(&page->target->columns.places, slot->tts_values, slot->tts_isnull,
+			values, nulls);
 	page->take(page->context, values, nulls);
 }
 
@@ -233,7 +231,7 @@ LabelOf(const ListPage *page)
 {
 	if (page->scan->label == NULL)
 		return (Datum) 0;
-	return RowLabel(RelationGetDescr(page->table), "status",
+	return RowLabel(RelationGetDescr(page->target->table), "status",
 					page->scan->label);
 }
 
@@ -244,8 +242,9 @@ static void
 ReadRows(ListPage *page, IndexScanDesc index_scan, ScanDirection direction)
 {
 	const DirectScan *scan = page->scan;
-	TupleDesc type = RelationGetDescr(page->table);
-	DirectHead head = {NULL, type, &page->columns->places, LabelOf(page)};
+	TupleDesc type = RelationGetDescr(page->target->table);
+	DirectHead head = {NULL, type, &page->target->columns.places,
+					   LabelOf(page)};
 	int64 bucket = 0;
 
 	while (page->room > 0 &&
@@ -277,7 +276,7 @@ SetKey(const ListPage *page, ScanKey key, int attribute,
 	   StrategyNumber strategy, RegProcedure procedure, Datum value)
 {
 	ScanKeyEntryInitialize(key, 0, attribute, strategy, InvalidOid,
-						   page->index->rd_indcollation[attribute - 1],
+						   page->target->index->rd_indcollation[attribute - 1],
 						   procedure, value);
 }
 
@@ -299,7 +298,8 @@ BeginScan(const ListPage *page)
 		int parameter = scan->key_parameters[i];
 
 		SetKey(page, &keys[i], i + 1, BTEqualStrategyNumber,
-			   page->plan->types[parameter] == TEXTOID ? F_TEXTEQ : F_INT8EQ,
+			   page->target->plan->types[parameter] == TEXTOID ? F_TEXTEQ
+															   : F_INT8EQ,
 			   page->parameters[parameter]);
 	}
 	scan->range(page->parameters, &lowest, &highest);
@@ -309,8 +309,8 @@ BeginScan(const ListPage *page)
 	if (lowest > PG_INT64_MIN)
 		SetKey(page, &keys[count++], KEY_COUNT + 1,
 			   BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(lowest));
-	index_scan =
-		BEGIN_INDEX_SCAN(page->table, page->index, GetActiveSnapshot(), count);
+	index_scan = BEGIN_INDEX_SCAN(page->target->table, page->target->index,
+								  GetActiveSnapshot(), count);
 	index_rescan(index_scan, keys, count, NULL, 0);
 	return index_scan;
 }
@@ -323,9 +323,9 @@ ReadPage(ListPage *page, ScanDirection direction)
 {
 	IndexScanDesc index_scan = BeginScan(page);
 
-	page->slot = table_slot_create(page->table, NULL);
-	page->row_slot = MakeSingleTupleTableSlot(RelationGetDescr(page->table),
-											  &TTSOpsMinimalTuple);
+	page->slot = table_slot_create(page->target->table, NULL);
+	page->row_slot = MakeSingleTupleTableSlot(
+		RelationGetDescr(page->target->table), &TTSOpsMinimalTuple);
 	page->capacity =
 		Min(2 * Min(page->room, MAX_FIRST_CAPACITY), MAX_FIRST_CAPACITY);
 	page->candidates = palloc(page->capacity * sizeof(Candidate));
@@ -349,10 +349,8 @@ ReadByStatement(DirectTarget *target, void *context)
 	if (scan == NULL)
 		return DIRECT_NOT_DONE;
 	DirectOpenScan(target, scan, page->scan->shape);
-	page->table = target->table;
-	page->index = target->index;
-	page->columns = &target->columns;
-	if (IsAsInstalled(page))
+	page->target = target;
+	if (IsAsInstalled(target, page->scan))
 	{
 		ReadPage(page, scan->indexorderdir);
 		result = DIRECT_DONE;
@@ -373,8 +371,7 @@ DirectScanRows(KeptPlan *plan, const Datum *parameters, const bool *nulls,
 {
 	int64 limit = DatumGetInt64(parameters[plan->scan->limit_parameter]);
 	DirectTarget target = {.plan = plan};
-	ListPage page = {.plan = plan,
-					 .scan = plan->scan,
+	ListPage page = {.scan = plan->scan,
 					 .parameters = parameters,
 					 .nulls = nulls,
 					 .take = take,

@@ -128,31 +128,24 @@ IsRecent(const DirectHead *row, const Datum *parameters, const bool *nulls)
 		   DirectInt64(row, ACTIVITY_HISTORY_EXPIRATION, DT_NOBEGIN) > now;
 }
 
-#define SCAN_CHANGED(status) \
+#define SCAN_OF_PAGE(...) \
 	{ \
 		.shape = &activity_shape, \
 		.keys = {ACTIVITY_USER_ID, ACTIVITY_APP_ID}, \
 		.key_parameters = {PAGE_USER_ID, PAGE_APP_ID}, \
-		.bucket = ACTIVITY_CHANGE_BUCKET, .number = ACTIVITY_CHANGE_NUMBER, \
 		.limit_parameter = PAGE_TOP, .is_descending = true, \
-		.condition_count = 8, .label = status, .range = PageRange, \
-		.wants = IsListed \
+		.condition_count = 8, .range = PageRange, __VA_ARGS__ \
 	}
+#define SCAN_CHANGED(status) \
+	SCAN_OF_PAGE(.bucket = ACTIVITY_CHANGE_BUCKET, \
+				 .number = ACTIVITY_CHANGE_NUMBER, .label = status, \
+				 .wants = IsListed)
 
 static const DirectScan scan_updated = SCAN_CHANGED("updated");
 static const DirectScan scan_ignored = SCAN_CHANGED("ignored");
-
-static const DirectScan scan_recent = {
-	.shape = &activity_shape,
-	.keys = {ACTIVITY_USER_ID, ACTIVITY_APP_ID},
-	.key_parameters = {PAGE_USER_ID, PAGE_APP_ID},
-	.bucket = ACTIVITY_HISTORY_BUCKET,
-	.number = ACTIVITY_HISTORY_CHANGE_NUMBER,
-	.limit_parameter = PAGE_TOP,
-	.is_descending = true,
-	.condition_count = 8,
-	.range = PageRange,
-	.wants = IsRecent};
+static const DirectScan scan_recent =
+	SCAN_OF_PAGE(.bucket = ACTIVITY_HISTORY_BUCKET,
+				 .number = ACTIVITY_HISTORY_CHANGE_NUMBER, .wants = IsRecent);
 
 /* clang-format off */
 

@@ -107,12 +107,12 @@ static KeptPlan lock_feeds = {
 
 /*
  * What expired activities still have: tombstones of sessions, which can
- * outlive them.  $1 user ids, $2 the time now, $3 activity ids.  OFFSET keeps
+ * outlive them.  $1 user ids, $2 activity ids, $3 the time now.  OFFSET keeps
  * the planner from beginning at the sessions.
  */
 static KeptPlan find_items_of_expired = {
 	.sql = "SELECT item.* "
-	"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3)) "
+	"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) "
 	"AS expired (user_id, activity_id) "
 	"CROSS JOIN LATERAL (SELECT " EXPIRED_ROW_COLUMNS("h", "activity_id")
 	"FROM activityfeed.history_item AS h "
@@ -121,9 +121,9 @@ static KeptPlan find_items_of_expired = {
 	"AND EXISTS (SELECT FROM activityfeed.activity AS a "
 	"WHERE a.user_id OPERATOR(pg_catalog.=) expired.user_id "
 	"AND a.id OPERATOR(pg_catalog.=) expired.activity_id "
-	"AND a.expiration_date_time OPERATOR(pg_catalog.<=) $2) OFFSET 0) AS item",
+	"AND a.expiration_date_time OPERATOR(pg_catalog.<=) $3) OFFSET 0) AS item",
 	.nparams = 3,
-	.types = {TEXTARRAYOID, TIMESTAMPTZOID, INT8ARRAYOID},
+	.types = {TEXTARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID},
 	.by_key = true
 };
 
@@ -213,12 +213,11 @@ FindItemsOfChunk(TimestampTz now, const ExpiredRow *rows, int count,
 	Datum values[3];
 
 	ExpiredRowsSetKeys(values, rows, count);
-	values[2] = values[1];
-	values[1] = TimestampTzGetDatum(now);
+	values[2] = TimestampTzGetDatum(now);
 	(void) PlanWrite(&find_items_of_expired, values, NULL, ExpiredRowsTake,
 					 found);
 	pfree(DatumGetPointer(values[0]));
-	pfree(DatumGetPointer(values[2]));
+	pfree(DatumGetPointer(values[1]));
 }
 
 /*

@@ -311,7 +311,7 @@ ItemWrite(const HistoryItemKey *key, const HistoryItemDocument *item,
 /* Sessions of one activity that are being inserted. */
 typedef struct ItemInsertion
 {
-	HistoryItemKey key;
+	const HistoryItemKey *key; /* but for its id */
 	const ActivityDocument *activity;
 	const pg_uuid_t *ids;
 	ChangeStamp stamp; /* of the next one */
@@ -326,7 +326,7 @@ NextItem(void *context, Datum *values, bool *nulls)
 
 	if (position == insertion->activity->history_item_count)
 		return false;
-	SetItemParameters(&insertion->key,
+	SetItemParameters(insertion->key,
 					  &insertion->activity->history_items[position],
 					  insertion->stamp, values, nulls);
 	values[2] = UUIDPGetDatum(&insertion->ids[position]);
@@ -345,7 +345,7 @@ StoreInsertItems(const HistoryItemKey *key, const ActivityDocument *activity,
 				 bool *inserted)
 {
 	ItemInsertion insertion = {
-		.key = *key, .activity = activity, .ids = ids, .stamp = stamp};
+		.key = key, .activity = activity, .ids = ids, .stamp = stamp};
 
 	return DirectInsertRows(&insert_item, may_be_there, NextItem, &insertion,
 							inserted);
