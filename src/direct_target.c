@@ -25,6 +25,7 @@
 #include "utils/fmgroids.h"
 #include "utils/plancache.h"
 
+#include "direct_heap.h"
 #include "direct_target.h"
 
 /*
@@ -158,7 +159,7 @@ DirectFindRow(IndexScanDesc scan, const KeptPlan *plan, const Datum *key,
 							   scan->indexRelation->rd_indcollation[i],
 							   EqualityOf(plan->types[i]), key[i]);
 	index_rescan(scan, conditions, length, NULL, 0);
-	if (!index_getnext_slot(scan, ForwardScanDirection, slot))
+	if (!DirectFetchFirst(scan, slot))
 		return false;
 	slot_getallattrs(slot);
 	return true;

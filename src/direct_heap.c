@@ -1,0 +1,123 @@
+/*
+ * direct_heap.c
+ *		The row that an index scan finds by its key, for whoever is about to
+ *		write it.
+ *
+ * An index scan prunes each page that it comes to, if that is fuller than its
+ * table's fillfactor and something has died there.  Pages of ours always are
+ * after an update: rows that were inserted fill them that far.  So each update
+ * would prune the one version that the update before has left behind, which
+ * takes longer than the rest of the look and writes a record of its own.  Here
+ * a page is pruned when the versions that are to come would not find room.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/bufpage.h"
+
+#include "direct_heap.h"
+
+/*
+ * Room is kept for so many versions of the row: its next one, and one of
+ * somebody who writes another row of the page at the same time.
+ */
+#define VERSIONS_TO_COME 2
+
+/*
+ * Whether the page has hardly room for more versions of such a row.
+ */
+static bool
+IsTight(Page page, const HeapTupleData *tuple)
+{
+	return PageIsFull(page) ||
+		   PageGetHeapFreeSpace(page) <
+			   VERSIONS_TO_COME *
+				   (MAXALIGN(tuple->t_len) + sizeof(ItemIdData));
+}
+
+/*
+ * Looks for the version that the snapshot sees among those that begin at tid.
+ */
+static bool
+FindVersion(const IndexScanDesc scan, ItemPointerData tid, Buffer buffer,
+			HeapTuple tuple, bool *is_dead, bool *is_tight)
+{
+	bool is_found;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	is_found = heap_hot_search_buffer(&tid, scan->heapRelation, buffer,
+									  scan->xs_snapshot, tuple, is_dead, true);
+	if (is_found)
+	{
+		tuple->t_self = tid;
+		*is_tight = IsTight(BufferGetPage(buffer), tuple);
+	}
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return is_found;
+}
+
+/*
+ * The same, after the page was pruned if it has to be.  Pruning moves what is
+ * on the page, so the row is looked for again.
+ */
+static bool
+FindInPage(const IndexScanDesc scan, ItemPointerData tid, Buffer buffer,
+		   HeapTuple tuple, bool *is_dead)
+{
+	bool is_tight;
+
+	if (!FindVersion(scan, tid, buffer, tuple, is_dead, &is_tight))
+		return false;
+	if (!is_tight)
+		return true;
+	heap_page_prune_opt(scan->heapRelation, buffer);
+	return FindVersion(scan, tid, buffer, tuple, is_dead, &is_tight);
+}
+
+/*
+ * Puts the row that an entry of the index leads to in the slot.
+ */
+static bool
+FetchRow(IndexScanDesc scan, ItemPointerData tid, TupleTableSlot *slot)
+{
+	HeapTuple tuple = &((BufferHeapTupleTableSlot *) slot)->base.tupdata;
+	Buffer buffer =
+		ReadBuffer(scan->heapRelation, ItemPointerGetBlockNumber(&tid));
+	bool is_dead;
+
+	ExecClearTuple(slot);
+	if (!FindInPage(scan, tid, buffer, tuple, &is_dead))
+	{
+		ReleaseBuffer(buffer);
+		/* nobody will see it again: the index may know */
+		scan->kill_prior_tuple = is_dead;
+		return false;
+	}
+	pgstat_count_heap_fetch(scan->indexRelation);
+	slot->tts_tableOid = RelationGetRelid(scan->heapRelation);
+	ExecStorePinnedBufferHeapTuple(tuple, slot, buffer);
+	return true;
+}
+
+/*
+ * Puts the first row of a scan in the slot, which is of the table's own kind.
+ * Other access methods than the heap are asked as everywhere.
+ */
+bool
+DirectFetchFirst(IndexScanDesc scan, TupleTableSlot *slot)
+{
+	ItemPointer tid;
+
+	if (scan->heapRelation->rd_tableam != GetHeapamTableAmRoutine())
+		return index_getnext_slot(scan, ForwardScanDirection, slot);
+	while ((tid = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
+	{
+		if (FetchRow(scan, *tid, slot))
+			return true;
+	}
+	return false;
+}
