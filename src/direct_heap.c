@@ -33,10 +33,9 @@
 static bool
 IsTight(Page page, const HeapTupleData *tuple)
 {
-	return PageIsFull(page) ||
-		   PageGetHeapFreeSpace(page) <
-			   VERSIONS_TO_COME *
-				   (MAXALIGN(tuple->t_len) + sizeof(ItemIdData));
+	return PageIsFull(page) || PageGetHeapFreeSpace(page) <
+								   VERSIONS_TO_COME * (MAXALIGN(tuple->t_len) +
+													   sizeof(ItemIdData));
 }
 
 /*
