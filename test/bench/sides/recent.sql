@@ -7,11 +7,14 @@
 -- as rows (the JSON ones are jsonb, and come as text over the wire as in a
 -- document).
 --
--- The peers have the extension's tables, and indexes made for them alone, which
--- cover what they need, so that sessions are read from the index only:
---   group_by   GROUP BY activity, max(number), the newest 20
---   recursive  the newest session, then the newest of any other activity, and
---              so on (a recursive CTE that skips what it has seen)
+-- The peers have the extension's tables, and indexes made for them alone (but
+-- the last), which cover what they need, so that sessions are read from the
+-- index only:
+--   group_by      GROUP BY activity, max(number), the newest 20
+--   recursive     the newest session, then the newest of any other activity, and
+--                 so on (a recursive CTE that skips what it has seen)
+--   group_by_own  the first again, on the extension's tables with no index but
+--                 theirs, as whoever has such a list among others would have it
 -- They are statements that the client prepares: no plpgsql around them.  They
 -- answer a jsonb document for each row.  Left out, to their advantage: a page
 -- is short when one of its 20 is hidden, the recursive one looks at the newest
@@ -28,3 +31,5 @@ CREATE INDEX ON floor.recent (user_id, app_id, history_change_number DESC);
 CALL bench.copy_tables('peer');
 CREATE INDEX ON peer.history_item (user_id, app_id, activity_id, change_number DESC) INCLUDE (expiration_date_time) WHERE status <> 'deleted';
 CREATE INDEX ON peer.history_item (user_id, app_id, change_number DESC) INCLUDE (activity_id, expiration_date_time) WHERE status <> 'deleted';
+
+CALL bench.copy_tables('own');

@@ -11,7 +11,7 @@ BEGIN
 		GRANT EXECUTE ON ALL ROUTINES IN SCHEMA activityfeed TO bench;
 		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA activityfeed TO bench;
 	END IF;
-	FOR name IN SELECT nspname FROM pg_namespace WHERE nspname IN ('bench', 'floor', 'numbered', 'peer') LOOP
+	FOR name IN SELECT nspname FROM pg_namespace WHERE nspname IN ('bench', 'floor', 'numbered', 'peer', 'own') LOOP
 		EXECUTE format('GRANT USAGE ON SCHEMA %I TO bench', name);
 		EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA %I TO bench', name);
 		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO bench', name);
