@@ -15,7 +15,7 @@ use Exporter 'import';
 use File::Temp qw(tempfile);
 
 our @EXPORT = qw(begin sql same holds record progress
-  throughput transactions_of processor measured in_turn timed variants rounds_of calls_of sized smoke
+  throughput transactions_of processor flatness in_turn timed variants rounds_of calls_of short_turns sized smoke
   $first_user $users);
 
 my $mode = $ENV{BENCH_MODE};
@@ -396,6 +396,33 @@ sub timed
 	return ($cpu, $elapsed, join "\n", @lines);
 }
 
+# For how many turns a round is long enough.
+sub short_turns
+{
+	return sized(full => 20, quick => 10, smoke => 1);
+}
+
+# Processor time and time of a call of each side, by name.  Many short turns: what
+# else the machine does meanwhile is the same for all sides.
+sub in_short_turns
+{
+	my ($sides, $calls, $turns, $round, %options) = @_;
+	my %time;
+
+	for my $turn (1 .. $turns)
+	{
+		for my $side (in_turn($round + $turn, @$sides))
+		{
+			my $some = smoke() ? $calls : $side->{calls} // $calls;
+			$options{before}->() if $options{before};
+			my @time = measured($side, int($some / $turns) || 1, $options{per_transaction});
+
+			$time{ $side->{name} }[$_] += $time[$_] / $turns for 0, 1;
+		}
+	}
+	return \%time;
+}
+
 # Processor time of a call inside one backend, side by side.
 sub processor
 {
@@ -404,16 +431,39 @@ sub processor
 
 	for my $round (1 .. rounds_of('judged'))
 	{
-		for my $side (in_turn($round, @$sides))
-		{
-			my $some = smoke() ? $calls : $side->{calls} // $calls;
-			$options{before}->() if $options{before};
-			my ($cpu, $elapsed) = measured($side, $some, $options{per_transaction});
+		my $time = in_short_turns($sides, $calls, $options{turns} // 1, $round, %options);
 
-			progress(sprintf 'round %d, %s%s: %.1f us of processor, %.1f us', $round, $side->{name}, $suffix, $cpu, $elapsed);
-			record($side->{name}, "cpu$suffix", $round, $cpu);
-			record($side->{name}, "elapsed$suffix", $round, $elapsed);
+		for my $name (map { $_->{name} } @$sides)
+		{
+			my ($cpu, $elapsed) = @{ $time->{$name} };
+
+			progress(sprintf 'round %d, %s%s: %.1f us of processor, %.1f us', $round, $name, $suffix, $cpu, $elapsed);
+			record($name, "cpu$suffix", $round, $cpu);
+			record($name, "elapsed$suffix", $round, $elapsed);
 		}
+	}
+	return;
+}
+
+# The same for a page of several users, as ours and the metrics cpu_NAME,
+# milliseconds_NAME and flatness: the slowest by the fastest in a round.
+sub flatness
+{
+	my ($sides, $calls) = @_;
+	my @names = map { $_->{name} } @$sides;
+
+	for my $round (1 .. rounds_of('judged'))
+	{
+		my $time = in_short_turns($sides, $calls, short_turns(), $round);
+		my @sorted = sort { $a <=> $b } map { $_->[0] } values %$time;
+
+		for my $name (@names)
+		{
+			record('ours', "cpu_$name", $round, $time->{$name}[0]);
+			record('ours', "milliseconds_$name", $round, $time->{$name}[1] / 1000);
+		}
+		record('ours', 'flatness', $round, $sorted[-1] / $sorted[0]);
+		progress("round $round, " . join ', ', map { sprintf '%s %.1f us', $_, $time->{$_}[0] } @names);
 	}
 	return;
 }

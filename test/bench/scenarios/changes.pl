@@ -22,17 +22,4 @@ my %side = map {
 		variants => [ { user => $user, since => $since } ] })
 } @sizes;
 
-for my $round (1 .. rounds_of('judged'))
-{
-	my %cpu;
-
-	for my $size (in_turn($round, @sizes))
-	{
-		($cpu{$size}, my $elapsed) = measured($side{$size}, calls_of(4000));
-		record('ours', "cpu_$size", $round, $cpu{$size});
-		record('ours', "milliseconds_$size", $round, $elapsed / 1000);
-	}
-	my @sorted = sort { $a <=> $b } values %cpu;
-	record('ours', 'flatness', $round, $sorted[-1] / $sorted[0]);
-	progress("round $round, " . join ', ', map { sprintf '%s %.1f us', $_, $cpu{$_} } @sizes);
-}
+flatness([ @side{@sizes} ], calls_of(4000));

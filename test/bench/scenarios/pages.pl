@@ -23,4 +23,4 @@ for my $side (@sides)
 	same("$side->{name} page", "SELECT id FROM activityfeed.activities('$first_user', 'reader', 50, $before)",
 		"SELECT id FROM activityfeed.activity WHERE change_number < $before ORDER BY change_number DESC LIMIT 50");
 }
-processor(\@sides, calls_of(2000));
+processor(\@sides, calls_of(4000), turns => short_turns());

@@ -88,36 +88,10 @@ for my $size (grep { $user{$_} } '1e4', '1e6')
 {
 	throughput([ map { side($_, $user{$size}) } qw(ours group_by recursive group_by_own) ], only => ['8_async'], suffix => "_$size");
 }
-flatness();
+flatness([ map { { %{ side('ours', $user{$_}) }, name => $_ } } sort keys %user ], calls_of(10_000));
 for my $size ('hot', map { "1e$_" } 2 .. $largest)
 {
 	my $calls = calls_of($size eq '1e6' ? 20 : $size eq '1e5' || $size eq 'hot' ? 100 : 500);
 
 	processor([ map { side($_, $user{$size}) } qw(group_by recursive group_by_own) ], $calls, suffix => "_$size");
-}
-
-# Every user in every round, and of each round the slowest by the fastest.  On a
-# machine that others use, too, the same user differs as much from round to
-# round: so also the slowest by the fastest of the users' best rounds.
-sub flatness
-{
-	my %best;
-
-	for my $round (1 .. rounds_of('judged'))
-	{
-		my %cpu;
-
-		for my $name (in_turn($round, sort keys %user))
-		{
-			($cpu{$name}) = measured(side('ours', $user{$name}), calls_of(10_000));
-			record('ours', "cpu_$name", $round, $cpu{$name});
-			$best{$name} = $cpu{$name} if !$best{$name} || $cpu{$name} < $best{$name};
-		}
-		my @sorted = sort { $a <=> $b } values %cpu;
-		record('ours', 'flatness', $round, $sorted[-1] / $sorted[0]);
-		progress("round $round, " . join ', ', map { sprintf '%s %.1f us', $_, $cpu{$_} } sort keys %cpu);
-	}
-	my @sorted = sort { $a <=> $b } values %best;
-	record('ours', 'flatness_of_best', 1, $sorted[-1] / $sorted[0]);
-	return;
 }
