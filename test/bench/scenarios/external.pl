@@ -58,7 +58,8 @@ for my $size (@sizes)
 	my @sides = sides($size);
 
 	throughput([ @sides[ 0, 1 ] ], only => ['8_async'], suffix => "_$size", before => \&empty);
-	processor(\@sides, calls_of(200_000 / $size), suffix => "_$size", before => \&empty, per_transaction => 1);
+	processor(\@sides, calls_of(200_000 / $size), suffix => "_$size", before => \&empty, per_transaction => 1,
+		turns => int(short_turns() * 100 / $size) || 1);
 }
 
 # How many transaction ids a call takes, a subtransaction's among them.
