@@ -64,6 +64,10 @@ PushString(JsonbParseState **state, const char *name, const char *string)
 		PushMember(state, name, StringValue(string));
 }
 
+/*
+ * Members come in the order of jsonb, by length and then by bytes, for they are
+ * sorted in any case and that is quick where they are.
+ */
 static void
 PushAttribution(JsonbParseState **state,
 				const AttributionDocument *attribution)
@@ -78,10 +82,6 @@ PushAttribution(JsonbParseState **state,
 	(void) pushJsonbValue(state, WJB_KEY, &key);
 	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
 	PushString(state, "iconUrl", attribution->icon_url);
-	PushString(state, "alternateText", attribution->alternate_text);
-	/* a second name for the same thing in the metadata: shown only if used */
-	if (attribution->alternative_text != NULL)
-		PushString(state, "alternativeText", attribution->alternative_text);
 	if (attribution->has_add_image_query)
 	{
 		JsonbValue add = {.type = jbvBool};
@@ -91,6 +91,10 @@ PushAttribution(JsonbParseState **state,
 	}
 	else
 		PushNull(state, "addImageQuery");
+	PushString(state, "alternateText", attribution->alternate_text);
+	/* a second name for the same thing in the metadata: shown only if used */
+	if (attribution->alternative_text != NULL)
+		PushString(state, "alternativeText", attribution->alternative_text);
 	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
 
@@ -122,11 +126,11 @@ DocumentVisualElementsJsonb(const VisualElementsDocument *visual)
 	JsonbValue *result;
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	PushString(&state, "displayText", visual->display_text);
-	PushString(&state, "description", visual->description);
-	PushString(&state, "backgroundColor", visual->background_color);
-	PushAttribution(&state, visual->attribution);
 	PushOpaque(&state, "content", visual->content);
+	PushAttribution(&state, visual->attribution);
+	PushString(&state, "description", visual->description);
+	PushString(&state, "displayText", visual->display_text);
+	PushString(&state, "backgroundColor", visual->background_color);
 	result = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	return JsonbPGetDatum(JsonbValueToJsonb(result));
 }
