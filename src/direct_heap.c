@@ -8,7 +8,8 @@
  * after an update: rows that were inserted fill them that far.  So each update
  * would prune the one version that the update before has left behind, which
  * takes longer than the rest of the look and writes a record of its own.  Here
- * a page is pruned when the versions that are to come would not find room.
+ * a page is pruned when the versions that are to come would not find room, or
+ * when much of it is dead.
  */
 #include "postgres.h"
 
@@ -18,6 +19,7 @@
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/bufpage.h"
+#include "utils/rel.h"
 
 #include "direct_heap.h"
 
@@ -28,14 +30,25 @@
 #define VERSIONS_TO_COME 2
 
 /*
- * Whether the page has hardly room for more versions of such a row.
+ * A page is fuller than the fillfactor by no more than a tenth, so that what is
+ * dead is no reason for autovacuum, which comes for a fifth of the rows.
+ */
+#define MAX_DEAD_SPACE (BLCKSZ / 10)
+
+/*
+ * Whether the page should be pruned before another version of such a row is
+ * written.
  */
 static bool
-IsTight(Page page, const HeapTupleData *tuple)
+IsTight(Relation table, Page page, const HeapTupleData *tuple)
 {
-	return PageIsFull(page) || PageGetHeapFreeSpace(page) <
-								   VERSIONS_TO_COME * (MAXALIGN(tuple->t_len) +
-													   sizeof(ItemIdData));
+	Size wanted =
+		VERSIONS_TO_COME * (MAXALIGN(tuple->t_len) + sizeof(ItemIdData));
+	Size kept = RelationGetTargetPageFreeSpace(table, HEAP_DEFAULT_FILLFACTOR);
+
+	if (kept > MAX_DEAD_SPACE)
+		wanted = Max(wanted, kept - MAX_DEAD_SPACE);
+	return PageIsFull(page) || PageGetHeapFreeSpace(page) < wanted;
 }
 
 /*
@@ -53,7 +66,7 @@ FindVersion(const IndexScanDesc scan, ItemPointerData tid, Buffer buffer,
 	if (is_found)
 	{
 		tuple->t_self = tid;
-		*is_tight = IsTight(BufferGetPage(buffer), tuple);
+		*is_tight = IsTight(scan->heapRelation, BufferGetPage(buffer), tuple);
 	}
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	return is_found;
