@@ -23,6 +23,7 @@
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
+#include "direct_rows.h"
 #include "direct_scan.h"
 #include "direct_target.h"
 
@@ -48,10 +49,10 @@ typedef struct ListPage
 	PlanRowTaker take;
 	PlanTupleTaker take_tuple;
 	void *context;
-	TupleTableSlot *slot;	  /* what is looked at */
-	TupleTableSlot *row_slot; /* what is handed out */
-	int64 room;				  /* for so many rows more */
-	Candidate *candidates;	  /* of one bucket */
+	DirectRows rows;
+	TupleTableSlot *slot;  /* what is handed out */
+	int64 room;			   /* for so many rows more */
+	Candidate *candidates; /* of one bucket */
 	int64 capacity;
 	int64 count;
 	bool is_cut;  /* whether rows were left out: */
@@ -184,7 +185,7 @@ AddCandidate(ListPage *page, int64 number)
 {
 	MakeRoom(page);
 	page->candidates[page->count++] =
-		(Candidate){number, ExecCopySlotMinimalTuple(page->slot)};
+		(Candidate){number, DirectCopyRow(&page->rows)};
 }
 
 /*
@@ -193,7 +194,7 @@ AddCandidate(ListPage *page, int64 number)
 static void
 HandOut(ListPage *page, MinimalTuple tuple)
 {
-	TupleTableSlot *slot = page->row_slot;
+	TupleTableSlot *slot = page->slot;
 	Datum values[MAX_ROW_COLUMNS];
 	bool nulls[MAX_ROW_COLUMNS];
 
@@ -239,7 +240,7 @@ LabelOf(const ListPage *page)
  * Reads rows, bucket by bucket, until the page is full.
  */
 static void
-ReadRows(ListPage *page, IndexScanDesc index_scan, ScanDirection direction)
+ReadRows(ListPage *page)
 {
 	const DirectScan *scan = page->scan;
 	TupleDesc type = RelationGetDescr(page->target->table);
@@ -247,15 +248,11 @@ ReadRows(ListPage *page, IndexScanDesc index_scan, ScanDirection direction)
 					   LabelOf(page)};
 	int64 bucket = 0;
 
-	while (page->room > 0 &&
-		   index_getnext_slot(index_scan, direction, page->slot))
+	while (page->room > 0 && (head.tuple = DirectNextRow(&page->rows)) != NULL)
 	{
 		int64 previous = bucket;
 		int64 number;
-		bool is_copy;
 
-		CHECK_FOR_INTERRUPTS();
-		head.tuple = ExecFetchSlotHeapTuple(page->slot, false, &is_copy);
 		bucket = DirectInt64(&head, scan->bucket, 0);
 		if (page->count > 0 && bucket != previous)
 			EndBucket(page);
@@ -265,8 +262,6 @@ ReadRows(ListPage *page, IndexScanDesc index_scan, ScanDirection direction)
 		if (page->room > 0 && !ComesTooLate(page, number) &&
 			scan->wants(&head, page->parameters, page->nulls))
 			AddCandidate(page, number);
-		if (is_copy)
-			heap_freetuple(head.tuple);
 	}
 	EndBucket(page);
 }
@@ -323,16 +318,16 @@ ReadPage(ListPage *page, ScanDirection direction)
 {
 	IndexScanDesc index_scan = BeginScan(page);
 
-	page->slot = table_slot_create(page->target->table, NULL);
-	page->row_slot = MakeSingleTupleTableSlot(
+	DirectBeginRows(&page->rows, index_scan, direction);
+	page->slot = MakeSingleTupleTableSlot(
 		RelationGetDescr(page->target->table), &TTSOpsMinimalTuple);
 	page->capacity =
 		Min(2 * Min(page->room, MAX_FIRST_CAPACITY), MAX_FIRST_CAPACITY);
 	page->candidates = palloc(page->capacity * sizeof(Candidate));
-	ReadRows(page, index_scan, direction);
+	ReadRows(page);
 	pfree(page->candidates);
-	ExecDropSingleTupleTableSlot(page->row_slot);
 	ExecDropSingleTupleTableSlot(page->slot);
+	DirectEndRows(&page->rows);
 	index_endscan(index_scan);
 }
 
