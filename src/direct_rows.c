@@ -28,7 +28,8 @@ DirectBeginRows(DirectRows *rows, IndexScanDesc scan, ScanDirection direction)
 	Relation table = scan->heapRelation;
 	bool is_heap = table->rd_tableam == GetHeapamTableAmRoutine();
 
-	*rows = (DirectRows){.scan = scan, .direction = direction};
+	*rows = (DirectRows){
+		.scan = scan, .direction = direction, .block = InvalidBlockNumber};
 	if (is_heap)
 		rows->slot = MakeSingleTupleTableSlot(RelationGetDescr(table),
 											  &TTSOpsHeapTuple);
@@ -44,11 +45,11 @@ static void
 GoToPage(DirectRows *rows, BlockNumber block)
 {
 	Relation table = rows->scan->heapRelation;
-	Buffer previous = rows->buffer;
 
-	if (BufferIsValid(previous) && BufferGetBlockNumber(previous) == block)
+	if (rows->block == block)
 		return;
-	rows->buffer = ReleaseAndReadBuffer(previous, table, block);
+	rows->buffer = ReleaseAndReadBuffer(rows->buffer, table, block);
+	rows->block = block;
 	heap_page_prune_opt(table, rows->buffer);
 }
 

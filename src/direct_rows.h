@@ -17,6 +17,7 @@ typedef struct DirectRows
 	bool is_heap;		  /* the table */
 	TupleTableSlot *slot; /* has the row where it is not */
 	Buffer buffer;		  /* of a heap, has the row; or none */
+	BlockNumber block;	  /* that this is */
 	HeapTupleData tuple;  /* the row there */
 	HeapTuple copy;		  /* of what is in the slot, or NULL */
 } DirectRows;

@@ -29,6 +29,9 @@
 
 #define KEY_COUNT 2
 
+/* No number has a higher one. */
+#define HIGHEST_BUCKET (PG_INT64_MAX >> 8)
+
 /* For so many rows of a bucket there is room at first. */
 #define MAX_FIRST_CAPACITY 512
 
@@ -298,9 +301,10 @@ BeginScan(const ListPage *page)
 			   page->parameters[parameter]);
 	}
 	scan->range(page->parameters, &lowest, &highest);
-	SetKey(page, &keys[count++], KEY_COUNT + 1, BTLessEqualStrategyNumber,
-		   F_INT8LE, Int64GetDatum(highest));
 	/* each key is compared with every entry */
+	if (highest < HIGHEST_BUCKET)
+		SetKey(page, &keys[count++], KEY_COUNT + 1, BTLessEqualStrategyNumber,
+			   F_INT8LE, Int64GetDatum(highest));
 	if (lowest > PG_INT64_MIN)
 		SetKey(page, &keys[count++], KEY_COUNT + 1,
 			   BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(lowest));
