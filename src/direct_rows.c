@@ -1,12 +1,13 @@
 /*
  * direct_rows.c
- *		The rows of an index scan, without a slot for each.
+ *		The rows of an index scan, where they are.
  *
- * Most rows of a bucket are looked at and left.  To fetch one through the
- * access method's interface costs more than looking for it on its page: it is
- * put into a slot, with a pin of its own, and taken out of there.  Here the
- * page stays pinned and the row stays where it is.  Everything else is done as
- * index_fetch_heap() and the heap do it.
+ * Most rows of a bucket are looked at and left.  The interface of access
+ * methods puts each into a slot, which pins its page once more and is taken
+ * apart again: together that costs as much as to find the row on its page.
+ * Here the row is told where it is, on a page that stays pinned.  All else is as
+ * index_fetch_heap() and the heap do it: pages are pruned when the scan comes to
+ * them, and the index is told of rows that are dead to all.
  */
 #include "postgres.h"
 
@@ -20,27 +21,26 @@
 #include "direct_rows.h"
 
 /*
+ * Whether a table's rows can be read so.
+ */
+bool
+DirectHasRows(Relation table)
+{
+	return table->rd_tableam == GetHeapamTableAmRoutine();
+}
+
+/*
  * Begins to read what a scan finds.
  */
 void
 DirectBeginRows(DirectRows *rows, IndexScanDesc scan, ScanDirection direction)
 {
-	Relation table = scan->heapRelation;
-	bool is_heap = table->rd_tableam == GetHeapamTableAmRoutine();
-
-	*rows = (DirectRows){
-		.scan = scan, .direction = direction, .block = InvalidBlockNumber};
-	if (is_heap)
-		rows->slot = MakeSingleTupleTableSlot(RelationGetDescr(table),
-											  &TTSOpsHeapTuple);
-	else
-		rows->slot = table_slot_create(table, NULL);
-	rows->is_heap = is_heap;
+	*rows = (DirectRows){.scan = scan,
+						 .direction = direction,
+						 .buffer = InvalidBuffer,
+						 .block = InvalidBlockNumber};
 }
 
-/*
- * Pins the page of a row.
- */
 static void
 GoToPage(DirectRows *rows, BlockNumber block)
 {
@@ -54,11 +54,11 @@ GoToPage(DirectRows *rows, BlockNumber block)
 }
 
 /*
- * Looks for the row of an entry.  An entry whose row is dead to all is marked
- * when the scan goes on.
+ * Looks for the row of an entry.  If all its versions are dead to all, the entry
+ * is marked when the scan goes on; in recovery it must not be.
  */
 static bool
-FetchRow(DirectRows *rows, ItemPointerData tid)
+FindRow(DirectRows *rows, ItemPointerData tid)
 {
 	IndexScanDesc scan = rows->scan;
 	bool all_dead;
@@ -77,64 +77,29 @@ FetchRow(DirectRows *rows, ItemPointerData tid)
 	return found;
 }
 
-static HeapTuple
-NextOfHeap(DirectRows *rows)
+/*
+ * The next row, borrowed until the one after it is asked for; or NULL.
+ */
+HeapTuple
+DirectNextRow(DirectRows *rows)
 {
 	ItemPointer tid;
 
 	while ((tid = index_getnext_tid(rows->scan, rows->direction)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (FetchRow(rows, *tid))
+		if (FindRow(rows, *tid))
 			return &rows->tuple;
 	}
 	return NULL;
 }
 
-static HeapTuple
-NextOfOther(DirectRows *rows)
-{
-	HeapTuple tuple;
-	bool is_copy;
-
-	CHECK_FOR_INTERRUPTS();
-	if (rows->copy != NULL)
-		heap_freetuple(rows->copy);
-	rows->copy = NULL;
-	if (!index_getnext_slot(rows->scan, rows->direction, rows->slot))
-		return NULL;
-	tuple = ExecFetchSlotHeapTuple(rows->slot, false, &is_copy);
-	if (is_copy)
-		rows->copy = tuple;
-	return tuple;
-}
-
 /*
- * The next row, borrowed until the next one is asked for; or NULL.
+ * Before the scan itself is ended.
  */
-HeapTuple
-DirectNextRow(DirectRows *rows)
-{
-	return rows->is_heap ? NextOfHeap(rows) : NextOfOther(rows);
-}
-
-/*
- * A copy of the row that is looked at.
- */
-MinimalTuple
-DirectCopyRow(DirectRows *rows)
-{
-	if (rows->is_heap)
-		ExecStoreHeapTuple(&rows->tuple, rows->slot, false);
-	return ExecCopySlotMinimalTuple(rows->slot);
-}
-
 void
 DirectEndRows(DirectRows *rows)
 {
 	if (BufferIsValid(rows->buffer))
 		ReleaseBuffer(rows->buffer);
-	if (rows->copy != NULL)
-		heap_freetuple(rows->copy);
-	ExecDropSingleTupleTableSlot(rows->slot);
 }

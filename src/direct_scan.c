@@ -52,7 +52,7 @@ typedef struct ListPage
 	PlanRowTaker take;
 	PlanTupleTaker take_tuple;
 	void *context;
-	DirectRows rows;
+	DirectRows rows;	   /* what is looked at */
 	TupleTableSlot *slot;  /* what is handed out */
 	int64 room;			   /* for so many rows more */
 	Candidate *candidates; /* of one bucket */
@@ -125,7 +125,8 @@ static bool
 IsAsInstalled(const DirectTarget *target, const DirectScan *scan)
 {
 	return target->table->rd_rel->relkind == RELKIND_RELATION &&
-		   target->columns.are_own && IsOwnIndex(target, scan);
+		   DirectHasRows(target->table) && target->columns.are_own &&
+		   IsOwnIndex(target, scan);
 }
 
 static int
@@ -184,11 +185,11 @@ ComesTooLate(const ListPage *page, int64 number)
  * Remembers a row.
  */
 static void
-AddCandidate(ListPage *page, int64 number)
+AddCandidate(ListPage *page, int64 number, HeapTuple tuple)
 {
 	MakeRoom(page);
 	page->candidates[page->count++] =
-		(Candidate){number, DirectCopyRow(&page->rows)};
+		(Candidate){number, COPY_MINIMAL_TUPLE(tuple)};
 }
 
 /*
@@ -264,7 +265,7 @@ ReadRows(ListPage *page)
 			number = ~number;
 		if (page->room > 0 && !ComesTooLate(page, number) &&
 			scan->wants(&head, page->parameters, page->nulls))
-			AddCandidate(page, number);
+			AddCandidate(page, number, head.tuple);
 	}
 	EndBucket(page);
 }
