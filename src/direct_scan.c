@@ -29,8 +29,8 @@
 
 #define KEY_COUNT 2
 
-/* No number has a higher one. */
-#define HIGHEST_BUCKET (PG_INT64_MAX >> 8)
+/* As the generated columns are calculated. */
+#define BUCKET_OF(number) ((number) >> 8)
 
 /* For so many rows of a bucket there is room at first. */
 #define MAX_FIRST_CAPACITY 512
@@ -255,12 +255,11 @@ ReadRows(ListPage *page)
 	while (page->room > 0 && (head.tuple = DirectNextRow(&page->rows)) != NULL)
 	{
 		int64 previous = bucket;
-		int64 number;
+		int64 number = DirectInt64(&head, scan->number, 0);
 
-		bucket = DirectInt64(&head, scan->bucket, 0);
+		bucket = BUCKET_OF(number);
 		if (page->count > 0 && bucket != previous)
 			EndBucket(page);
-		number = DirectInt64(&head, scan->number, 0);
 		if (scan->is_descending)
 			number = ~number;
 		if (page->room > 0 && !ComesTooLate(page, number) &&
@@ -303,7 +302,7 @@ BeginScan(const ListPage *page)
 	}
 	scan->range(page->parameters, &lowest, &highest);
 	/* each key is compared with every entry */
-	if (highest < HIGHEST_BUCKET)
+	if (highest < BUCKET_OF(PG_INT64_MAX))
 		SetKey(page, &keys[count++], KEY_COUNT + 1, BTLessEqualStrategyNumber,
 			   F_INT8LE, Int64GetDatum(highest));
 	if (lowest > PG_INT64_MIN)
