@@ -105,7 +105,7 @@ $node->pgbench(
 	[qr{processed: (\d+)/\g1}],
 	[qr{^$}],
 	'pages and changes',
-	{   'changes' => q{DO $$ BEGIN CALL change_rows(); EXCEPTION WHEN deadlock_detected THEN NULL; END $$},
+	{   'changes' => q{DO $$ BEGIN CALL change_rows(); EXCEPTION WHEN deadlock_detected OR foreign_key_violation THEN NULL; END $$},
 		'pages' => q{INSERT INTO difference SELECT p, directly(p), by_statement(p) FROM unnest(ARRAY['recent_activities(''u'', ''app0'')',
 			'recent_activities(''u'', ''app1'', 300)', 'activities(''u'', ''app0'')']) AS p
 			WHERE directly(p) IS DISTINCT FROM by_statement(p)} =~ s/\s+/ /gr });
