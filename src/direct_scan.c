@@ -23,10 +23,14 @@
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
+#include "direct_rows.h"
 #include "direct_scan.h"
 #include "direct_target.h"
 
 #define KEY_COUNT 2
+
+/* As the generated columns are calculated. */
+#define BUCKET_OF(number) ((number) >> 8)
 
 /* For so many rows of a bucket there is room at first. */
 #define MAX_FIRST_CAPACITY 512
@@ -48,10 +52,10 @@ typedef struct ListPage
 	PlanRowTaker take;
 	PlanTupleTaker take_tuple;
 	void *context;
-	TupleTableSlot *slot;	  /* what is looked at */
-	TupleTableSlot *row_slot; /* what is handed out */
-	int64 room;				  /* for so many rows more */
-	Candidate *candidates;	  /* of one bucket */
+	DirectRows rows;	   /* what is looked at */
+	TupleTableSlot *slot;  /* what is handed out */
+	int64 room;			   /* for so many rows more */
+	Candidate *candidates; /* of one bucket */
 	int64 capacity;
 	int64 count;
 	bool is_cut;  /* whether rows were left out: */
@@ -121,7 +125,8 @@ static bool
 IsAsInstalled(const DirectTarget *target, const DirectScan *scan)
 {
 	return target->table->rd_rel->relkind == RELKIND_RELATION &&
-		   target->columns.are_own && IsOwnIndex(target, scan);
+		   DirectHasRows(target->table) && target->columns.are_own &&
+		   IsOwnIndex(target, scan);
 }
 
 static int
@@ -180,11 +185,11 @@ ComesTooLate(const ListPage *page, int64 number)
  * Remembers a row.
  */
 static void
-AddCandidate(ListPage *page, int64 number)
+AddCandidate(ListPage *page, int64 number, HeapTuple tuple)
 {
 	MakeRoom(page);
 	page->candidates[page->count++] =
-		(Candidate){number, ExecCopySlotMinimalTuple(page->slot)};
+		(Candidate){number, COPY_MINIMAL_TUPLE(tuple)};
 }
 
 /*
@@ -193,7 +198,7 @@ AddCandidate(ListPage *page, int64 number)
 static void
 HandOut(ListPage *page, MinimalTuple tuple)
 {
-	TupleTableSlot *slot = page->row_slot;
+	TupleTableSlot *slot = page->slot;
 	Datum values[MAX_ROW_COLUMNS];
 	bool nulls[MAX_ROW_COLUMNS];
 
@@ -239,7 +244,7 @@ LabelOf(const ListPage *page)
  * Reads rows, bucket by bucket, until the page is full.
  */
 static void
-ReadRows(ListPage *page, IndexScanDesc index_scan, ScanDirection direction)
+ReadRows(ListPage *page)
 {
 	const DirectScan *scan = page->scan;
 	TupleDesc type = RelationGetDescr(page->target->table);
@@ -247,26 +252,19 @@ ReadRows(ListPage *page, IndexScanDesc index_scan, ScanDirection direction)
 					   LabelOf(page)};
 	int64 bucket = 0;
 
-	while (page->room > 0 &&
-		   index_getnext_slot(index_scan, direction, page->slot))
+	while (page->room > 0 && (head.tuple = DirectNextRow(&page->rows)) != NULL)
 	{
 		int64 previous = bucket;
-		int64 number;
-		bool is_copy;
+		int64 number = DirectInt64(&head, scan->number, 0);
 
-		CHECK_FOR_INTERRUPTS();
-		head.tuple = ExecFetchSlotHeapTuple(page->slot, false, &is_copy);
-		bucket = DirectInt64(&head, scan->bucket, 0);
+		bucket = BUCKET_OF(number);
 		if (page->count > 0 && bucket != previous)
 			EndBucket(page);
-		number = DirectInt64(&head, scan->number, 0);
 		if (scan->is_descending)
 			number = ~number;
 		if (page->room > 0 && !ComesTooLate(page, number) &&
 			scan->wants(&head, page->parameters, page->nulls))
-			AddCandidate(page, number);
-		if (is_copy)
-			heap_freetuple(head.tuple);
+			AddCandidate(page, number, head.tuple);
 	}
 	EndBucket(page);
 }
@@ -303,9 +301,10 @@ BeginScan(const ListPage *page)
 			   page->parameters[parameter]);
 	}
 	scan->range(page->parameters, &lowest, &highest);
-	SetKey(page, &keys[count++], KEY_COUNT + 1, BTLessEqualStrategyNumber,
-		   F_INT8LE, Int64GetDatum(highest));
 	/* each key is compared with every entry */
+	if (highest < BUCKET_OF(PG_INT64_MAX))
+		SetKey(page, &keys[count++], KEY_COUNT + 1, BTLessEqualStrategyNumber,
+			   F_INT8LE, Int64GetDatum(highest));
 	if (lowest > PG_INT64_MIN)
 		SetKey(page, &keys[count++], KEY_COUNT + 1,
 			   BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(lowest));
@@ -323,16 +322,16 @@ ReadPage(ListPage *page, ScanDirection direction)
 {
 	IndexScanDesc index_scan = BeginScan(page);
 
-	page->slot = table_slot_create(page->target->table, NULL);
-	page->row_slot = MakeSingleTupleTableSlot(
+	DirectBeginRows(&page->rows, index_scan, direction);
+	page->slot = MakeSingleTupleTableSlot(
 		RelationGetDescr(page->target->table), &TTSOpsMinimalTuple);
 	page->capacity =
 		Min(2 * Min(page->room, MAX_FIRST_CAPACITY), MAX_FIRST_CAPACITY);
 	page->candidates = palloc(page->capacity * sizeof(Candidate));
-	ReadRows(page, index_scan, direction);
+	ReadRows(page);
 	pfree(page->candidates);
-	ExecDropSingleTupleTableSlot(page->row_slot);
 	ExecDropSingleTupleTableSlot(page->slot);
+	DirectEndRows(&page->rows);
 	index_endscan(index_scan);
 }
 

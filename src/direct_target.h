@@ -33,9 +33,11 @@ typedef DirectResult (*DirectAction)(DirectTarget *target, void *context);
 #if PG_VERSION_NUM >= 180000
 #define BEGIN_INDEX_SCAN(table, index, snapshot, keys) \
 	index_beginscan(table, index, snapshot, NULL, keys, 0)
+#define COPY_MINIMAL_TUPLE(tuple) minimal_tuple_from_heap_tuple(tuple, 0)
 #else
 #define BEGIN_INDEX_SCAN(table, index, snapshot, keys) \
 	index_beginscan(table, index, snapshot, keys, 0)
+#define COPY_MINIMAL_TUPLE(tuple) minimal_tuple_from_heap_tuple(tuple)
 #endif
 
 extern DirectResult DirectRun(DirectTarget *target, DirectAction action,

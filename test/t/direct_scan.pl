@@ -98,6 +98,19 @@ for my $part (1 .. 3)
 is(differences(), '', "$count random pages (seed $seed) show the same rows");
 cmp_ok($node->safe_psql('postgres', 'SELECT rows / calls FROM tally'), '>', 20, 'rows were shown');
 
+# While others change rows, whoever reads sees one state.
+$node->pgbench(
+	'--no-vacuum --client=4 --jobs=2 --transactions=' . int($count / 10),
+	0,
+	[qr{processed: (\d+)/\g1}],
+	[qr{^$}],
+	'pages and changes',
+	{   'changes' => q{DO $$ BEGIN CALL change_rows(); EXCEPTION WHEN deadlock_detected OR foreign_key_violation THEN NULL; END $$},
+		'pages' => q{INSERT INTO difference SELECT p, directly(p), by_statement(p) FROM unnest(ARRAY['recent_activities(''u'', ''app0'')',
+			'recent_activities(''u'', ''app1'', 300)', 'activities(''u'', ''app0'')']) AS p
+			WHERE directly(p) IS DISTINCT FROM by_statement(p)} =~ s/\s+/ /gr });
+is(differences(), '', 'pages that are read while rows change show the same rows');
+
 #
 # Whatever has to be heeded.
 #
