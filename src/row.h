@@ -142,10 +142,10 @@ typedef enum ChangeColumn
 } ChangeColumn;
 
 /*
- * What statements that name a row by its key ask of its status.  By the names
- * of functions: PostgreSQL finds the operator of an enum by looking at all
- * operators of that name, with two look-ups in the catalogs for each, and that
- * was a sixth of what the first call of a session does after loading.
+ * What statements ask of a status, where no index has it in its condition.  By
+ * the names of functions: PostgreSQL finds the operator of an enum by looking
+ * at all operators of that name, with two look-ups in the catalogs for each,
+ * and that was a sixth of what the first call of a session does after loading.
  */
 /* clang-format off */
 #define STATUS_IS(status, label) \
