@@ -38,11 +38,13 @@
  *
  * Citus refuses updates in which volatile functions are called, or stable ones
  * with columns.  So the clock is a parameter, and times are added up as
- * timestamps without a zone, which depends on no setting.
+ * timestamps without a zone, which depends on no setting.  With its type told,
+ * the zone makes the function the only one that fits, and nothing is searched.
  */
+#define UTC "'UTC'::pg_catalog.text"
 #define NEXT_TIME \
-	"pg_catalog.timezone('UTC', GREATEST($4, " \
-	"pg_catalog.timezone('UTC', f.last_modified_date_time) " \
+	"pg_catalog.timezone(" UTC ", GREATEST($4, " \
+	"pg_catalog.timezone(" UTC ", f.last_modified_date_time) " \
 	"OPERATOR(pg_catalog.+) '00:00:00.000001'::pg_catalog.interval) " \
 	"OPERATOR(pg_catalog.+) $3)"
 #define TAKE_FROM_FEED \
@@ -106,7 +108,7 @@ static KeptPlan create_feed = {
 	.sql = "INSERT INTO activityfeed.feed AS f (user_id, change_number, "
 	"last_modified_date_time, oldest_change_number) "
 	"VALUES ($1, $5 OPERATOR(pg_catalog.+) $2, "
-	"pg_catalog.timezone('UTC', $4 OPERATOR(pg_catalog.+) $3), $5) "
+	"pg_catalog.timezone(" UTC ", $4 OPERATOR(pg_catalog.+) $3), $5) "
 	"ON CONFLICT (user_id) DO UPDATE SET "
 	"change_number = f.change_number OPERATOR(pg_catalog.+) $2, "
 	"last_modified_date_time = " NEXT_TIME " "

@@ -30,6 +30,12 @@
 	TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
 	TIMESTAMPTZOID, INT8OID
 
+/*
+ * DESC, with the operator told: PostgreSQL would look through the operator
+ * classes of all types for it.
+ */
+#define NEWEST_FIRST "USING OPERATOR(pg_catalog.>)"
+
 #define PAGE_OF_ACTIVITIES(app, bucket, number, condition) \
 	"SELECT " ACTIVITY_COLUMNS " FROM activityfeed.activity AS a " \
 	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 " \
@@ -41,7 +47,8 @@
 	"AND a.last_modified_date_time OPERATOR(pg_catalog.<) $5 " \
 	"AND a.expiration_date_time OPERATOR(pg_catalog.>) $6 " \
 	"AND " condition " " \
-	"ORDER BY a." bucket " DESC, a." number " DESC LIMIT $7"
+	"ORDER BY a." bucket " " NEWEST_FIRST ", a." number " " NEWEST_FIRST " " \
+	"LIMIT $7"
 
 /* The page of every app, merged. */
 #define EVERY_APP(page, number) \
@@ -57,7 +64,10 @@
 	"THEN 'ignored'::activityfeed.status " \
 	"ELSE 'updated'::activityfeed.status END"
 
-/* The condition of recency, spelled as in the partial index. */
+/*
+ * The condition of recency, spelled as in the partial index: the planner knows
+ * a condition of an index by its operators.
+ */
 #define HAS_HISTORY \
 	"a.history_expiration_date_time OPERATOR(pg_catalog.>) $6 " \
 	"AND a.status OPERATOR(pg_catalog.=) 'updated'::activityfeed.status " \
@@ -198,7 +208,8 @@ static KeptPlan history_items = {
 	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
 	"AND h.activity_id OPERATOR(pg_catalog.=) $8 "
 	HISTORY_ITEM_IS_LISTED
-	"ORDER BY h.change_bucket DESC, h.change_number DESC LIMIT $7",
+	"ORDER BY h.change_bucket " NEWEST_FIRST ", h.change_number " NEWEST_FIRST
+	" LIMIT $7",
 	.nparams = PAGE_PARAMETERS + 1,
 	.types = {PAGE_TYPES, INT8OID}
 };
@@ -214,7 +225,8 @@ static KeptPlan history_of_activities = {
 	"WHERE h.user_id OPERATOR(pg_catalog.=) $1 "
 	"AND h.activity_id OPERATOR(pg_catalog.=) i.id "
 	HISTORY_ITEM_IS_LISTED
-	"ORDER BY h.change_bucket DESC, h.change_number DESC LIMIT $7) AS h",
+	"ORDER BY h.change_bucket " NEWEST_FIRST ", h.change_number " NEWEST_FIRST
+	" LIMIT $7) AS h",
 	.nparams = PAGE_PARAMETERS + 1,
 	.types = {PAGE_TYPES, INT8ARRAYOID}
 };
@@ -226,7 +238,7 @@ static KeptPlan get_activity = {
 	"AND a.id OPERATOR(pg_catalog.=) $4 "
 	"AND ($2 IS NULL OR a.app_id OPERATOR(pg_catalog.=) $2) "
 	"AND a.expiration_date_time OPERATOR(pg_catalog.>) $3 "
-	"AND a.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status",
+	"AND " STATUS_IS_NOT("a.status", "deleted"),
 	.nparams = 4,
 	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID},
 	.by_key = true
@@ -240,7 +252,7 @@ static KeptPlan get_history_item = {
 	"AND h.id OPERATOR(pg_catalog.=) $5 "
 	"AND ($2 IS NULL OR h.app_id OPERATOR(pg_catalog.=) $2) "
 	"AND h.expiration_date_time OPERATOR(pg_catalog.>) $3 "
-	"AND h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status",
+	"AND " STATUS_IS_NOT("h.status", "deleted"),
 	.nparams = 5,
 	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, UUIDOID},
 	.by_key = true

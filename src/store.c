@@ -26,7 +26,7 @@
 /* clang-format off */
 
 #define ACTIVITY_IS_LIVE(time) \
-	"(a.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status AND " \
+	"(" STATUS_IS_NOT("a.status", "deleted") " AND " \
 	"a.expiration_date_time OPERATOR(pg_catalog.>) " time ")"
 
 /*
@@ -218,7 +218,7 @@ static KeptPlan find_collision = {
 
 /* $1 user_id, $2 id, $3 app_id, $4 time */
 static KeptPlan find_activity = {
-	.sql = "SELECT a.status OPERATOR(pg_catalog.=) 'ignored'::activityfeed.status "
+	.sql = "SELECT " STATUS_IS("a.status", "ignored") " "
 	"FROM activityfeed.activity AS a "
 	"WHERE a.user_id OPERATOR(pg_catalog.=) $1 "
 	"AND a.id OPERATOR(pg_catalog.=) $2 "

@@ -32,7 +32,7 @@
 	"a.user_id OPERATOR(pg_catalog.=) $1 " \
 	"AND a.id OPERATOR(pg_catalog.=) $2 " \
 	"AND a.app_id OPERATOR(pg_catalog.=) $4 " \
-	"AND a.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status " \
+	"AND " STATUS_IS_NOT("a.status", "deleted") " " \
 	"AND a.expiration_date_time OPERATOR(pg_catalog.>) $10"
 
 /* clang-format on */

@@ -11,7 +11,7 @@
 /* clang-format off */
 
 #define ITEM_IS_LIVE(time) \
-	"(h.status OPERATOR(pg_catalog.<>) 'deleted'::activityfeed.status AND " \
+	"(" STATUS_IS_NOT("h.status", "deleted") " AND " \
 	"h.expiration_date_time OPERATOR(pg_catalog.>) " time ")"
 
 /* clang-format on */

@@ -68,7 +68,7 @@ static KeptPlan touch_item = {
 	"last_active_date_time = " TOUCHED_LAST_ACTIVE ", "
 	"active_duration_seconds = CASE WHEN h.active_duration_given "
 	"THEN h.active_duration_seconds ELSE LEAST(2147483647::pg_catalog.float8, "
-	"pg_catalog.floor(pg_catalog.date_part('epoch', " TOUCHED_LAST_ACTIVE
+	"pg_catalog.floor(pg_catalog.date_part('epoch'::pg_catalog.text, " TOUCHED_LAST_ACTIVE
 	" OPERATOR(pg_catalog.-) h.started_date_time)))::pg_catalog.int4 END, "
 	"status = 'updated'::activityfeed.status, "
 	"last_modified_date_time = $5, change_number = $6 "
