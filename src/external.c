@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "activityfeed.h"
+#include "direct.h"
 #include "document_json.h"
 #include "external.h"
 #include "graph_json.h"
@@ -233,6 +234,19 @@ FillColumns(const Chunk *chunk, ChunkColumns *columns)
 	}
 }
 
+/* A chunk on its way into the table. */
+typedef struct ChunkStorage
+{
+	const ExternalItem *item;
+	Chunk *chunk;
+	TimestampTz now;
+
+	/* Where there is no statement: */
+	int filled; /* elements that were looked at for rows */
+	Datum types[EXTERNAL_ACTIVITY_COMMENTED + 1];
+	Datum performer_types[IDENTITY_EXTERNAL_GROUP + 1];
+} ChunkStorage;
+
 /*
  * Takes the id of the next good element: rows are returned in the order in
  * which they were inserted.
@@ -240,34 +254,108 @@ FillColumns(const Chunk *chunk, ChunkColumns *columns)
 static void
 TakeId(void *context, Datum *values, bool *nulls)
 {
-	Chunk *chunk = context;
+	ChunkStorage *storage = context;
+	Chunk *chunk = storage->chunk;
 
 	while (!chunk->elements[chunk->stored].is_good)
 		chunk->stored++;
 	chunk->elements[chunk->stored++].id = DatumGetInt64(values[0]);
 }
 
+/*
+ * An enum's values in the order of the names.
+ */
+static void
+LookUpLabels(Oid type, const char *const *names, Datum *labels)
+{
+	for (int i = 0; names[i] != NULL; i++)
+		labels[i] = DirectFunctionCall2(enum_in, CStringGetDatum(names[i]),
+										ObjectIdGetDatum(type));
+}
+
+static void
+LookUpColumnLabels(ChunkStorage *storage, const DirectRow *row)
+{
+	LookUpLabels(RowAttributeType(row->type, "type"),
+				 external_activity_type_names, storage->types);
+	LookUpLabels(RowAttributeType(row->type, "performed_by_type"),
+				 identity_type_names, storage->performer_types);
+}
+
+static void
+FillRow(const ChunkStorage *storage, const ExternalActivityDocument *activity,
+		DirectRow *row)
+{
+	const IdentityDocument *performer = activity->performed_by;
+	bool is_anonymous = performer == NULL;
+
+	row->values[EXTERNAL_ACTIVITY_CONNECTION_ID] =
+		storage->item->connection_id;
+	row->values[EXTERNAL_ACTIVITY_ITEM_ID] = storage->item->item_id;
+	row->values[EXTERNAL_ACTIVITY_TYPE] = storage->types[activity->type];
+	row->values[EXTERNAL_ACTIVITY_START] =
+		TimestampTzGetDatum(activity->start.value);
+	row->values[EXTERNAL_ACTIVITY_CREATED_AT] =
+		TimestampTzGetDatum(storage->now);
+	row->nulls[EXTERNAL_ACTIVITY_PERFORMED_BY_TYPE] = is_anonymous;
+	row->nulls[EXTERNAL_ACTIVITY_PERFORMED_BY_ID] = is_anonymous;
+	if (is_anonymous)
+		return;
+	row->values[EXTERNAL_ACTIVITY_PERFORMED_BY_TYPE] =
+		storage->performer_types[performer->type];
+	row->values[EXTERNAL_ACTIVITY_PERFORMED_BY_ID] =
+		CStringGetTextDatum(performer->id);
+}
+
+/*
+ * Makes the row of the next good element.
+ */
+static bool
+FillNextRow(void *context, DirectRow *row)
+{
+	ChunkStorage *storage = context;
+	const Chunk *chunk = storage->chunk;
+
+	if (storage->filled == 0)
+		LookUpColumnLabels(storage, row);
+	while (storage->filled < chunk->count &&
+		   !chunk->elements[storage->filled].is_good)
+		storage->filled++;
+	if (storage->filled == chunk->count)
+		return false;
+	FillRow(storage, &chunk->elements[storage->filled++].activity, row);
+	return true;
+}
+
+static void
+StoreByStatement(ChunkStorage *storage)
+{
+	ChunkColumns *columns = palloc(sizeof(ChunkColumns));
+	int count = storage->chunk->good;
+	Datum values[7];
+
+	FillColumns(storage->chunk, columns);
+	values[0] = storage->item->connection_id;
+	values[1] = storage->item->item_id;
+	values[2] = PlanArray(columns->types, NULL, count, INT2OID);
+	values[3] = PlanArray(columns->starts, NULL, count, TIMESTAMPTZOID);
+	values[4] = PlanArray(columns->performer_types, columns->performer_nulls,
+						  count, INT2OID);
+	values[5] = PlanArray(columns->performer_ids, columns->performer_nulls,
+						  count, TEXTOID);
+	values[6] = TimestampTzGetDatum(storage->now);
+	if (PlanWrite(&insert_chunk, values, NULL, TakeId, storage) != count)
+		PlanRaiseSuppressed("external_activity");
+}
+
 static void
 StoreChunk(const ExternalItem *item, Chunk *chunk, TimestampTz now)
 {
-	ChunkColumns *columns;
-	Datum values[7];
+	ChunkStorage storage = {.item = item, .chunk = chunk, .now = now};
 
-	if (chunk->good == 0)
-		return;
-	columns = palloc(sizeof(ChunkColumns));
-	FillColumns(chunk, columns);
-	values[0] = item->connection_id;
-	values[1] = item->item_id;
-	values[2] = PlanArray(columns->types, NULL, chunk->good, INT2OID);
-	values[3] = PlanArray(columns->starts, NULL, chunk->good, TIMESTAMPTZOID);
-	values[4] = PlanArray(columns->performer_types, columns->performer_nulls,
-						  chunk->good, INT2OID);
-	values[5] = PlanArray(columns->performer_ids, columns->performer_nulls,
-						  chunk->good, TEXTOID);
-	values[6] = TimestampTzGetDatum(now);
-	if (PlanWrite(&insert_chunk, values, NULL, TakeId, chunk) != chunk->good)
-		PlanRaiseSuppressed("external_activity");
+	if (chunk->good > 0 &&
+		!DirectInsertBatch(&insert_chunk, FillNextRow, TakeId, &storage))
+		StoreByStatement(&storage);
 }
 
 /*
@@ -300,18 +388,6 @@ ReportChunk(const Chunk *chunk, const Datum *type_labels, PlanRowTaker take,
 }
 
 /*
- * The enum's values in the order of ExternalActivityType.
- */
-static void
-LookUpLabels(Oid type_enum, Datum *labels)
-{
-	for (int i = 0; external_activity_type_names[i] != NULL; i++)
-		labels[i] = DirectFunctionCall2(
-			enum_in, CStringGetDatum(external_activity_type_names[i]),
-			ObjectIdGetDatum(type_enum));
-}
-
-/*
  * Stores a batch, which ExternalFindBatch has found, and hands a result for each element to "take", in the order
  * of row.h.  type_enum is the enum type of the results.  SPI must be
  * connected.
@@ -330,7 +406,7 @@ ExternalAdd(const ExternalItem *item, JsonSlice array, Oid type_enum,
 	JsonElements elements;
 
 	chunk->first_index = 0;
-	LookUpLabels(type_enum, labels);
+	LookUpLabels(type_enum, external_activity_type_names, labels);
 	chunk_context = AllocSetContextCreate(
 		CurrentMemoryContext, "activityfeed batch", ALLOCSET_DEFAULT_SIZES);
 	JsonBeginElements(array, &elements);
