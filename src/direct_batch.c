@@ -18,19 +18,16 @@
 #include "postgres.h"
 
 #include "access/tableam.h"
-#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 #include "utils/snapmgr.h"
-#include "utils/typcache.h"
 
 #include "direct_check.h"
+#include "direct_constraint.h"
 #include "direct_target.h"
 
 /* What changed between PostgreSQL 15 and 18. */
@@ -53,6 +50,8 @@ typedef struct Batch
 	void *context;
 	RowPlaces places; /* of the table's columns */
 	Oid sequence;
+	Expr *const *constraints; /* that rows have to meet */
+	TupleDesc type; /* of the slots: not counted how often it is used */
 	EState *state;
 	ResultRelInfo *result;
 	TupleTableSlot *row; /* the one that is looked at, as it was made */
@@ -86,9 +85,14 @@ ShowRow(const Batch *batch, int i)
 static TupleTableSlot *
 NextSlot(const DirectTarget *target, Batch *batch)
 {
-	if (batch->count == batch->slot_count)
-		batch->slots[batch->slot_count++] =
-			table_slot_create(target->table, NULL);
+	MemoryContext caller_context = CurrentMemoryContext;
+
+	if (batch->count < batch->slot_count)
+		return batch->slots[batch->count];
+	MemoryContextSwitchTo(batch->state->es_query_cxt);
+	batch->slots[batch->slot_count++] =
+		MakeTupleTableSlot(batch->type, table_slot_callbacks(target->table));
+	MemoryContextSwitchTo(caller_context);
 	return batch->slots[batch->count];
 }
 
@@ -147,19 +151,20 @@ WriteRows(const DirectTarget *target, Batch *batch)
 }
 
 /*
- * Inserts the rows under a snapshot as the statement would have.
+ * Inserts the rows.  What is made here goes with the executor's state.
  */
 static void
 InsertRows(const DirectTarget *target, Batch *batch)
 {
+	MemoryContext caller_context = CurrentMemoryContext;
 	bool is_more;
 
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	batch->row = MakeSingleTupleTableSlot(RelationGetDescr(target->table),
-										  &TTSOpsVirtual);
-	memset(batch->row->tts_isnull, true,
-		   RelationGetDescr(target->table)->natts * sizeof(bool));
+	MemoryContextSwitchTo(batch->state->es_query_cxt);
+	DirectPrepareConstraints(batch->result, batch->constraints);
+	batch->type = CreateTupleDescCopy(RelationGetDescr(target->table));
+	batch->row = MakeTupleTableSlot(batch->type, &TTSOpsVirtual);
+	memset(batch->row->tts_isnull, true, batch->type->natts * sizeof(bool));
+	MemoryContextSwitchTo(caller_context);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -168,10 +173,7 @@ InsertRows(const DirectTarget *target, Batch *batch)
 			WriteRows(target, batch);
 	} while (is_more);
 	for (int i = 0; i < batch->slot_count; i++)
-		ExecDropSingleTupleTableSlot(batch->slots[i]);
-	ExecDropSingleTupleTableSlot(batch->row);
-	PopActiveSnapshot();
-	CommandCounterIncrement();
+		ExecClearTuple(batch->slots[i]);
 }
 
 /*
@@ -260,57 +262,6 @@ FindSequence(const List *columns, const RowPlaces *places)
 }
 
 static bool
-IsNotBuiltIn(Oid function, void *context)
-{
-	return function >= FirstNormalObjectId;
-}
-
-static bool
-CallsOthers(Node *node, void *context)
-{
-	return node != NULL &&
-		   (check_functions_in_node(node, IsNotBuiltIn, context) ||
-			expression_tree_walker(node, CallsOthers, context));
-}
-
-/*
- * Whether the constraints say the same of a row whenever they are asked, and
- * do nothing else.
- */
-static bool
-ArePure(const TupleConstr *constraints)
-{
-	for (int i = 0; i < constraints->num_check; i++)
-	{
-		Node *expression = stringToNode(constraints->check[i].ccbin);
-
-		if (CallsOthers(expression, NULL) ||
-			contain_mutable_functions(expression))
-			return false;
-	}
-	return true;
-}
-
-/*
- * The same, looked at once for each version of the table's row type.
- */
-static bool
-HasPureConstraints(Relation table)
-{
-	static uint64 known_identifier = 0;
-	static bool are_pure;
-	uint64 identifier =
-		assign_record_type_identifier(table->rd_rel->reltype, -1);
-
-	if (known_identifier != identifier)
-	{
-		are_pure = ArePure(RelationGetDescr(table)->constr);
-		known_identifier = identifier;
-	}
-	return are_pure;
-}
-
-static bool
 RunsTriggers(Relation table)
 {
 	const TriggerDesc *triggers = table->trigdesc;
@@ -331,10 +282,26 @@ IsAsInstalled(Relation table, const List *columns, Batch *batch)
 	if (table->rd_rel->relkind != RELKIND_RELATION ||
 		table->rd_rel->relispartition || table->rd_rules != NULL ||
 		RunsTriggers(table) || !FindColumns(table, columns, batch) ||
-		!HasPureConstraints(table))
+		(batch->constraints = DirectFindConstraints(table)) == NULL)
 		return false;
 	batch->sequence = FindSequence(columns, &batch->places);
 	return OidIsValid(batch->sequence);
+}
+
+/*
+ * The same under a snapshot as the statement would have.
+ */
+static DirectResult
+InsertUnderSnapshot(const DirectTarget *target, Batch *batch)
+{
+	DirectResult result;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	result = InsertIntoIndexes(target, batch);
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	return result;
 }
 
 /*
@@ -350,7 +317,7 @@ InsertByStatement(DirectTarget *target, void *context)
 		return DIRECT_NOT_DONE;
 	DirectOpenTable(target);
 	if (IsAsInstalled(target->table, columns, context))
-		result = InsertIntoIndexes(target, context);
+		result = InsertUnderSnapshot(target, context);
 	DirectCloseTable(target);
 	return result;
 }

@@ -4,8 +4,8 @@
  *
  * A batch is read element by element.  A bad element becomes a result with an
  * error and the rest are stored, without a subtransaction: a document's error
- * is returned, not raised.  Elements go to the table in chunks, so the memory
- * for a batch does not grow with it.
+ * is returned, not raised.  Elements go to the table in chunks, so that only
+ * where they are in the text is remembered of all.
  */
 #include "postgres.h"
 
@@ -110,20 +110,42 @@ OpenEnvelope(JsonSlice document, bool strict, JsonSlice *array,
 }
 
 /*
- * Refuses a batch of too many elements.
+ * Remembers where an element is.
+ */
+static void
+RememberElement(ExternalBatch *batch, int *room, JsonSlice element)
+{
+	if (batch->count == *room)
+	{
+		*room = Max(2 * *room, 128);
+		batch->elements =
+			batch->elements == NULL
+				? palloc(*room * sizeof(JsonSlice))
+				: repalloc(batch->elements, *room * sizeof(JsonSlice));
+	}
+	batch->elements[batch->count++] = element;
+}
+
+/*
+ * Finds the elements of a batch, unless they are too many.
  */
 static bool
-CheckCount(JsonSlice array, DocumentError *error)
+FindElements(JsonSlice array, ExternalBatch *batch, DocumentError *error)
 {
 	JsonElements elements;
 	JsonSlice element;
 	int64 count = 0;
+	int room = 0;
 
+	batch->count = 0;
+	batch->elements = NULL;
 	JsonBeginElements(array, &elements);
 	while (JsonNextElement(&elements, &element))
 	{
 		if (count++ % CHUNK_SIZE == 0)
 			CHECK_FOR_INTERRUPTS();
+		if (count <= setting_max_batch)
+			RememberElement(batch, &room, element);
 	}
 	if (count <= setting_max_batch)
 		return true;
@@ -135,18 +157,18 @@ CheckCount(JsonSlice array, DocumentError *error)
 }
 
 /*
- * Finds the array of a batch, which is {"activities": [...]} or the array
- * itself.
+ * Finds the elements of a batch, which is {"activities": [...]} or the array
+ * itself, in the current memory context.
  */
 bool
-ExternalFindBatch(JsonSlice document, bool strict, JsonSlice *array,
+ExternalFindBatch(JsonSlice document, bool strict, ExternalBatch *batch,
 				  DocumentError *error)
 {
+	JsonSlice array;
 	const char *kind = DocumentJsonKind(document);
 
-	*array = document;
 	if (*document.start == '[')
-		return CheckCount(*array, error);
+		return FindElements(document, batch, error);
 	if (*document.start != '{')
 	{
 		DocumentWrongType(error, "", "an object or an array", kind);
@@ -154,14 +176,14 @@ ExternalFindBatch(JsonSlice document, bool strict, JsonSlice *array,
 			error->hint = DOUBLE_ENCODING_HINT;
 		return false;
 	}
-	if (!OpenEnvelope(document, strict, array, error))
+	if (!OpenEnvelope(document, strict, &array, error))
 		return false;
-	if (array->start == NULL || *array->start == 'n')
+	if (array.start == NULL || *array.start == 'n')
 		return DocumentMissing(error, "activities", "an array", NULL);
-	if (*array->start != '[')
+	if (*array.start != '[')
 		return DocumentWrongType(error, "activities", "an array",
-								 DocumentJsonKind(*array));
-	return CheckCount(*array, error);
+								 DocumentJsonKind(array));
+	return FindElements(array, batch, error);
 }
 
 static Datum
@@ -175,24 +197,26 @@ ErrorJsonb(const DocumentError *error)
 }
 
 /*
- * Reads elements until the chunk is full or there are no more.
+ * Reads as many of the batch's elements as a chunk takes.
  */
 static void
-ReadChunk(Chunk *chunk, JsonElements *elements, DocumentReader *reader)
+ReadChunk(Chunk *chunk, const ExternalBatch *batch, DocumentReader *reader)
 {
-	JsonSlice text;
+	int left = batch->count - chunk->first_index;
 
-	chunk->count = chunk->good = chunk->stored = 0;
-	while (chunk->count < CHUNK_SIZE && JsonNextElement(elements, &text))
+	chunk->count = Min(left, CHUNK_SIZE);
+	chunk->good = chunk->stored = 0;
+	for (int i = 0; i < chunk->count; i++)
 	{
-		ChunkElement *element = &chunk->elements[chunk->count++];
+		ChunkElement *element = &chunk->elements[i];
 		DocumentError error;
 
 		CHECK_FOR_INTERRUPTS();
 		element->error = (Datum) 0;
 		element->id = 0;
 		element->is_good = DocumentReadExternalActivity(
-			reader, text, &element->activity, &error);
+			reader, batch->elements[chunk->first_index + i],
+			&element->activity, &error);
 		if (element->is_good)
 			chunk->good++;
 		else
@@ -388,38 +412,35 @@ ReportChunk(const Chunk *chunk, const Datum *type_labels, PlanRowTaker take,
 }
 
 /*
- * Stores a batch, which ExternalFindBatch has found, and hands a result for each element to "take", in the order
- * of row.h.  type_enum is the enum type of the results.  SPI must be
- * connected.
+ * Stores a batch, which ExternalFindBatch has found, and hands a result for
+ * each element to "take", in the order of row.h.  type_enum is the enum type of
+ * the results.  SPI must be connected.
  */
 void
-ExternalAdd(const ExternalItem *item, JsonSlice array, Oid type_enum,
-			PlanRowTaker take, void *context)
+ExternalAdd(const ExternalItem *item, const ExternalBatch *batch,
+			Oid type_enum, PlanRowTaker take, void *context)
 {
 	DocumentRules rules = {.strict = setting_strict,
 						   .now = GetCurrentTimestamp()};
 	DocumentReader *reader = DocumentReaderCreate(&rules);
 	Chunk *chunk = palloc(sizeof(Chunk));
 	MemoryContext chunk_context;
-	MemoryContext old_context;
 	Datum labels[EXTERNAL_ACTIVITY_COMMENTED + 1];
-	JsonElements elements;
 
-	chunk->first_index = 0;
 	LookUpLabels(type_enum, external_activity_type_names, labels);
 	chunk_context = AllocSetContextCreate(
 		CurrentMemoryContext, "activityfeed batch", ALLOCSET_DEFAULT_SIZES);
-	JsonBeginElements(array, &elements);
-	do
+	for (chunk->first_index = 0; chunk->first_index < batch->count;
+		 chunk->first_index += chunk->count)
 	{
-		old_context = MemoryContextSwitchTo(chunk_context);
-		ReadChunk(chunk, &elements, reader);
+		MemoryContext old_context = MemoryContextSwitchTo(chunk_context);
+
+		ReadChunk(chunk, batch, reader);
 		StoreChunk(item, chunk, rules.now);
 		ReportChunk(chunk, labels, take, context);
-		chunk->first_index += chunk->count;
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(chunk_context);
-	} while (chunk->count == CHUNK_SIZE);
+	}
 }
 
 /*
