@@ -134,7 +134,7 @@ CountRelations(const PlannedStmt *statement)
 	ListCell *cell;
 
 	foreach (cell, statement->rtable)
-		count += lfirst_node(RangeTblEntry, cell)->rtekind == RTE_RELATION;
+		count += OidIsValid(lfirst_node(RangeTblEntry, cell)->relid);
 	return count;
 }
 
