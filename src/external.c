@@ -41,76 +41,92 @@ static KeptPlan list_items = {
 /* clang-format on */
 
 /*
- * Looks for the array among the members around it; its start is NULL where
- * there is none.
+ * Remembers where an element is, as long as they are not too many.
+ */
+static void
+RememberElement(ExternalBatch *batch, JsonSlice element)
+{
+	if (batch->count++ >= setting_max_batch)
+		return;
+	if (batch->elements == NULL)
+	{
+		batch->room = 128;
+		batch->elements = palloc(batch->room * sizeof(JsonSlice));
+	}
+	if (batch->count > batch->room)
+	{
+		batch->room *= 2;
+		batch->elements =
+			repalloc(batch->elements, batch->room * sizeof(JsonSlice));
+	}
+	batch->elements[batch->count - 1] = element;
+}
+
+/*
+ * Finds the elements of the array at the cursor, which moves past it: to look
+ * for its end first would be to go over all of the text once more.
+ */
+static void
+FindElements(JsonMembers *members, ExternalBatch *batch)
+{
+	JsonSlice rest = {members->cursor, members->end};
+	JsonElements elements;
+	JsonSlice element;
+
+	batch->count = 0;
+	JsonBeginElements(rest, &elements);
+	while (JsonNextElement(&elements, &element))
+	{
+		if (batch->count % EXTERNAL_CHUNK_SIZE == 0)
+			CHECK_FOR_INTERRUPTS();
+		RememberElement(batch, element);
+	}
+	members->cursor = Min(elements.cursor + 1, elements.end);
+}
+
+/*
+ * Looks for the array among the members around it, and for its elements; its
+ * start is NULL where there is none.
  */
 static bool
 OpenEnvelope(JsonSlice document, bool strict, JsonSlice *array,
-			 DocumentError *error)
+			 ExternalBatch *batch, DocumentError *error)
 {
 	JsonMembers members;
 	JsonSlice name;
-	JsonSlice value;
 
 	array->start = NULL;
 	JsonBeginMembers(document, &members);
-	while (JsonNextMember(&members, &name, &value))
+	while (JsonNextName(&members, &name))
 	{
 		size_t length = name.end - name.start - 2;
+		bool is_array = JsonNameIs(name, "activities");
 
-		if (JsonNameIs(name, "activities"))
-			*array = value;
-		else if (strict && !JsonNameHas(name, '@'))
+		if (!is_array && strict && !JsonNameHas(name, '@'))
 			return DocumentUnknown(error, pnstrdup(name.start + 1, length));
+		if (is_array)
+			*array = (JsonSlice){members.cursor, members.end};
+		if (is_array && members.cursor < members.end && *members.cursor == '[')
+			FindElements(&members, batch);
+		else
+			(void) JsonNextValue(&members);
 	}
 	return true;
 }
 
 /*
- * Remembers where an element is.
- */
-static void
-RememberElement(ExternalBatch *batch, int *room, JsonSlice element)
-{
-	if (batch->count == *room)
-	{
-		*room = Max(2 * *room, 128);
-		batch->elements =
-			batch->elements == NULL
-				? palloc(*room * sizeof(JsonSlice))
-				: repalloc(batch->elements, *room * sizeof(JsonSlice));
-	}
-	batch->elements[batch->count++] = element;
-}
-
-/*
- * Finds the elements of a batch, unless they are too many.
+ * Refuses a batch of too many elements.
  */
 static bool
-FindElements(JsonSlice array, ExternalBatch *batch, DocumentError *error)
+CheckCount(const ExternalBatch *batch, DocumentError *error)
 {
-	JsonElements elements;
-	JsonSlice element;
-	int64 count = 0;
-	int room = 0;
-
-	batch->count = 0;
-	batch->elements = NULL;
-	JsonBeginElements(array, &elements);
-	while (JsonNextElement(&elements, &element))
-	{
-		if (count++ % EXTERNAL_CHUNK_SIZE == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (count <= setting_max_batch)
-			RememberElement(batch, &room, element);
-	}
-	if (count <= setting_max_batch)
+	if (batch->count <= setting_max_batch)
 		return true;
 	return DocumentOverLimit(
 		error, "too many external activities",
 		psprintf("The batch has " INT64_FORMAT
 				 " elements, the limit set by activityfeed.max_batch is %d.",
-				 count, setting_max_batch));
+				 batch->count, setting_max_batch));
 }
 
 /*
@@ -121,26 +137,31 @@ bool
 ExternalFindBatch(JsonSlice document, bool strict, ExternalBatch *batch,
 				  DocumentError *error)
 {
+	JsonMembers whole = {document.start, document.end};
 	JsonSlice array;
-	const char *kind = DocumentJsonKind(document);
 
+	memset(batch, 0, sizeof(*batch));
 	if (*document.start == '[')
-		return FindElements(document, batch, error);
+	{
+		FindElements(&whole, batch);
+		return CheckCount(batch, error);
+	}
 	if (*document.start != '{')
 	{
-		DocumentWrongType(error, "", "an object or an array", kind);
+		DocumentWrongType(error, "", "an object or an array",
+						  DocumentJsonKind(document));
 		if (*document.start == '"')
 			error->hint = DOUBLE_ENCODING_HINT;
 		return false;
 	}
-	if (!OpenEnvelope(document, strict, &array, error))
+	if (!OpenEnvelope(document, strict, &array, batch, error))
 		return false;
 	if (array.start == NULL || *array.start == 'n')
 		return DocumentMissing(error, "activities", "an array", NULL);
 	if (*array.start != '[')
 		return DocumentWrongType(error, "activities", "an array",
 								 DocumentJsonKind(array));
-	return FindElements(array, batch, error);
+	return CheckCount(batch, error);
 }
 
 static Datum
@@ -160,9 +181,9 @@ static void
 ReadChunk(ExternalChunk *chunk, const ExternalBatch *batch,
 		  DocumentReader *reader)
 {
-	int left = batch->count - chunk->first_index;
+	int64 left = batch->count - chunk->first_index;
 
-	chunk->count = Min(left, EXTERNAL_CHUNK_SIZE);
+	chunk->count = (int) Min(left, EXTERNAL_CHUNK_SIZE);
 	chunk->good = chunk->stored = 0;
 	for (int i = 0; i < chunk->count; i++)
 	{

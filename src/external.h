@@ -18,8 +18,9 @@ typedef struct ExternalItem
 /* Where the elements of a batch are. */
 typedef struct ExternalBatch
 {
-	int count;
-	JsonSlice *elements; /* borrowed from the document, but for the array */
+	int64 count;
+	int room;			 /* for so many */
+	JsonSlice *elements; /* of the document, which is borrowed */
 } ExternalBatch;
 
 extern bool ExternalFindBatch(JsonSlice document, bool strict,
