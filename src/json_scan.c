@@ -177,7 +177,7 @@ JsonNextName(JsonMembers *members, JsonSlice *name)
 JsonSlice
 JsonNextValue(JsonMembers *members)
 {
-	JsonSlice value = {members->cursor};
+	JsonSlice value = {members->cursor, members->end};
 
 	value.end = members->cursor = SkipValue(value.start, members->end);
 	return value;
