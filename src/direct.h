@@ -71,6 +71,12 @@ typedef enum DirectResult
 typedef bool (*DirectParameterSetter)(void *context, Datum *values,
 									  bool *nulls);
 
+/*
+ * Sets the columns of the next row, all that are not the server's.  Returns
+ * false when there is none.
+ */
+typedef bool (*DirectRowSetter)(void *context, DirectRow *row);
+
 extern DirectResult DirectUpdateRow(KeptPlan *plan, const Datum *parameters,
 									const bool *nulls, PlanRowTaker take,
 									void *context);
@@ -80,6 +86,9 @@ extern DirectResult DirectInsertRow(KeptPlan *plan, const Datum *parameters,
 extern int DirectInsertRows(KeptPlan *plan, bool may_be_there,
 							DirectParameterSetter next, void *context,
 							bool *inserted);
+
+extern bool DirectInsertBatch(KeptPlan *plan, DirectRowSetter next,
+							  PlanRowTaker take, void *context);
 
 extern int DirectDelete(KeptPlan *plan, int condition_count,
 						ItemPointerData *tids, int count);

@@ -125,6 +125,40 @@ DirectIndexesOfInsert(const PlannedStmt *statement,
 }
 
 /*
+ * How many tables, views among them, a statement has to do with.
+ */
+static int
+CountRelations(const PlannedStmt *statement)
+{
+	int count = 0;
+	ListCell *cell;
+
+	foreach (cell, statement->rtable)
+		count += OidIsValid(lfirst_node(RangeTblEntry, cell)->relid);
+	return count;
+}
+
+/*
+ * The columns of the rows that a statement makes and inserts into its one table,
+ * in the order of that, if it does nothing else; or NIL.  With a view or a rule
+ * in place of the table there would be more than one.
+ */
+List *
+DirectInsertedColumns(const PlannedStmt *statement)
+{
+	const ModifyTable *insert = OnlyChange(statement, CMD_INSERT);
+	const Plan *rows;
+
+	if (insert == NULL || insert->onConflictAction != ONCONFLICT_NONE ||
+		statement->subplans != NIL || CountRelations(statement) != 1)
+		return NIL;
+	rows = outerPlan(&insert->plan);
+	if (!IsA(rows, SubqueryScan) || rows->qual != NIL || rows->initPlan != NIL)
+		return NIL;
+	return rows->targetlist;
+}
+
+/*
  * Whether the index is a primary key's, and the plan's first parameters have
  * the types of its columns.
  */

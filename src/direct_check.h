@@ -12,6 +12,7 @@ extern Oid DirectIndexOfUpdate(const PlannedStmt *statement,
 extern bool DirectIndexesOfInsert(const PlannedStmt *statement,
 								  const DirectStatement *direct, Oid *own,
 								  Oid *parent);
+extern List *DirectInsertedColumns(const PlannedStmt *statement);
 extern bool DirectIsOwnKey(const KeptPlan *plan, Relation index, int length);
 extern bool DirectIsAsInstalled(const DirectTarget *target, Relation index);
 extern bool DirectRefersTo(const DirectTarget *target, Relation parent,

@@ -40,6 +40,18 @@ typedef DirectResult (*DirectAction)(DirectTarget *target, void *context);
 #define COPY_MINIMAL_TUPLE(tuple) minimal_tuple_from_heap_tuple(tuple)
 #endif
 
+#if PG_VERSION_NUM >= 180000
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos, \
+					   bms_copy((statement)->unprunableRelids))
+#elif PG_VERSION_NUM >= 160000
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos)
+#else
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable)
+#endif
+
 extern DirectResult DirectRun(DirectTarget *target, DirectAction action,
 							  void *context);
 extern void DirectCheckPermissions(const PlannedStmt *statement);

@@ -29,18 +29,6 @@ typedef bool IndexUpdates;
 	ExecInsertIndexTuples(result, slot, state, true, false, NULL, NIL)
 #endif
 
-#if PG_VERSION_NUM >= 180000
-#define INIT_RANGE_TABLE(state, statement) \
-	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos, \
-					   bms_copy((statement)->unprunableRelids))
-#elif PG_VERSION_NUM >= 160000
-#define INIT_RANGE_TABLE(state, statement) \
-	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos)
-#else
-#define INIT_RANGE_TABLE(state, statement) \
-	ExecInitRangeTable(state, (statement)->rtable)
-#endif
-
 typedef struct Parameters
 {
 	const Datum *values;

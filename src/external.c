@@ -4,14 +4,13 @@
  *
  * A batch is read element by element.  A bad element becomes a result with an
  * error and the rest are stored, without a subtransaction: a document's error
- * is returned, not raised.  Elements go to the table in chunks, so the memory
- * for a batch does not grow with it.
+ * is returned, not raised.  Elements go to the table in chunks, so that only
+ * where they are in the text is remembered of all.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
@@ -21,34 +20,11 @@
 #include "activityfeed.h"
 #include "document_json.h"
 #include "external.h"
+#include "external_store.h"
 #include "graph_json.h"
 #include "row.h"
 
-#define CHUNK_SIZE 1000
-
 /* clang-format off */
-
-/*
- * $1 connection_id, $2 item_id, $3 types, $4 starts, $5 and $6 who performed
- * them, $7 the time now.  Types are positions in the enum, from 1.  Functions
- * in a FROM would put all that they return aside first.
- */
-static KeptPlan insert_chunk = {
-	.sql = "INSERT INTO activityfeed.external_activity AS e (connection_id, item_id, "
-	"type, start_date_time, performed_by_type, performed_by_id, "
-	"created_date_time) "
-	"SELECT $1, $2, (ARRAY['viewed', 'modified', 'created', 'commented']"
-	"::activityfeed.external_activity_type[])[u.type], u.start, "
-	"(ARRAY['user', 'group', 'externalGroup']"
-	"::activityfeed.identity_type[])[u.performer_type], u.performer_id, $7 "
-	"FROM (SELECT pg_catalog.unnest($3) AS type, "
-	"pg_catalog.unnest($4) AS start, pg_catalog.unnest($5) AS performer_type, "
-	"pg_catalog.unnest($6) AS performer_id) AS u "
-	"RETURNING e.id",
-	.nparams = 7,
-	.types = {TEXTOID, TEXTOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, INT2ARRAYOID,
-	TEXTARRAYOID, TIMESTAMPTZOID}
-};
 
 /* $1 connection_id, $2 item_id, $3 before, $4 top */
 static KeptPlan list_items = {
@@ -64,46 +40,76 @@ static KeptPlan list_items = {
 
 /* clang-format on */
 
-/* One element of a chunk: what was read, and what became of it. */
-typedef struct ChunkElement
+/*
+ * Remembers where an element is, as long as they are not too many.
+ */
+static void
+RememberElement(ExternalBatch *batch, JsonSlice element)
 {
-	ExternalActivityDocument activity;
-	bool is_good;
-	Datum error; /* jsonb, unless it is good */
-	int64 id;	 /* if it is good, once stored */
-} ChunkElement;
-
-typedef struct Chunk
-{
-	int count;
-	int good;
-	int stored;		 /* ids received so far */
-	int first_index; /* of its first element in the batch */
-	ChunkElement elements[CHUNK_SIZE];
-} Chunk;
+	if (batch->count++ >= setting_max_batch)
+		return;
+	if (batch->elements == NULL)
+	{
+		batch->room = 128;
+		batch->elements = palloc(batch->room * sizeof(JsonSlice));
+	}
+	if (batch->count > batch->room)
+	{
+		batch->room *= 2;
+		batch->elements =
+			repalloc(batch->elements, batch->room * sizeof(JsonSlice));
+	}
+	batch->elements[batch->count - 1] = element;
+}
 
 /*
- * Looks for the array among the members around it; its start is NULL where
- * there is none.
+ * Finds the elements of the array at the cursor, which moves past it: to look
+ * for its end first would be to go over all of the text once more.
+ */
+static void
+FindElements(JsonMembers *members, ExternalBatch *batch)
+{
+	JsonSlice rest = {members->cursor, members->end};
+	JsonElements elements;
+	JsonSlice element;
+
+	batch->count = 0;
+	JsonBeginElements(rest, &elements);
+	while (JsonNextElement(&elements, &element))
+	{
+		if (batch->count % EXTERNAL_CHUNK_SIZE == 0)
+			CHECK_FOR_INTERRUPTS();
+		RememberElement(batch, element);
+	}
+	members->cursor = Min(elements.cursor + 1, elements.end);
+}
+
+/*
+ * Looks for the array among the members around it, and for its elements; its
+ * start is NULL where there is none.
  */
 static bool
 OpenEnvelope(JsonSlice document, bool strict, JsonSlice *array,
-			 DocumentError *error)
+			 ExternalBatch *batch, DocumentError *error)
 {
 	JsonMembers members;
 	JsonSlice name;
-	JsonSlice value;
 
 	array->start = NULL;
 	JsonBeginMembers(document, &members);
-	while (JsonNextMember(&members, &name, &value))
+	while (JsonNextName(&members, &name))
 	{
 		size_t length = name.end - name.start - 2;
+		bool is_array = JsonNameIs(name, "activities");
 
-		if (JsonNameIs(name, "activities"))
-			*array = value;
-		else if (strict && !JsonNameHas(name, '@'))
+		if (!is_array && strict && !JsonNameHas(name, '@'))
 			return DocumentUnknown(error, pnstrdup(name.start + 1, length));
+		if (is_array)
+			*array = (JsonSlice){members.cursor, members.end};
+		if (is_array && members.cursor < members.end && *members.cursor == '[')
+			FindElements(&members, batch);
+		else
+			(void) JsonNextValue(&members);
 	}
 	return true;
 }
@@ -112,55 +118,50 @@ OpenEnvelope(JsonSlice document, bool strict, JsonSlice *array,
  * Refuses a batch of too many elements.
  */
 static bool
-CheckCount(JsonSlice array, DocumentError *error)
+CheckCount(const ExternalBatch *batch, DocumentError *error)
 {
-	JsonElements elements;
-	JsonSlice element;
-	int64 count = 0;
-
-	JsonBeginElements(array, &elements);
-	while (JsonNextElement(&elements, &element))
-	{
-		if (count++ % CHUNK_SIZE == 0)
-			CHECK_FOR_INTERRUPTS();
-	}
-	if (count <= setting_max_batch)
+	if (batch->count <= setting_max_batch)
 		return true;
 	return DocumentOverLimit(
 		error, "too many external activities",
 		psprintf("The batch has " INT64_FORMAT
 				 " elements, the limit set by activityfeed.max_batch is %d.",
-				 count, setting_max_batch));
+				 batch->count, setting_max_batch));
 }
 
 /*
- * Finds the array of a batch, which is {"activities": [...]} or the array
- * itself.
+ * Finds the elements of a batch, which is {"activities": [...]} or the array
+ * itself, in the current memory context.
  */
 bool
-ExternalFindBatch(JsonSlice document, bool strict, JsonSlice *array,
+ExternalFindBatch(JsonSlice document, bool strict, ExternalBatch *batch,
 				  DocumentError *error)
 {
-	const char *kind = DocumentJsonKind(document);
+	JsonMembers whole = {document.start, document.end};
+	JsonSlice array;
 
-	*array = document;
+	memset(batch, 0, sizeof(*batch));
 	if (*document.start == '[')
-		return CheckCount(*array, error);
+	{
+		FindElements(&whole, batch);
+		return CheckCount(batch, error);
+	}
 	if (*document.start != '{')
 	{
-		DocumentWrongType(error, "", "an object or an array", kind);
+		DocumentWrongType(error, "", "an object or an array",
+						  DocumentJsonKind(document));
 		if (*document.start == '"')
 			error->hint = DOUBLE_ENCODING_HINT;
 		return false;
 	}
-	if (!OpenEnvelope(document, strict, array, error))
+	if (!OpenEnvelope(document, strict, &array, batch, error))
 		return false;
-	if (array->start == NULL || *array->start == 'n')
+	if (array.start == NULL || *array.start == 'n')
 		return DocumentMissing(error, "activities", "an array", NULL);
-	if (*array->start != '[')
+	if (*array.start != '[')
 		return DocumentWrongType(error, "activities", "an array",
-								 DocumentJsonKind(*array));
-	return CheckCount(*array, error);
+								 DocumentJsonKind(array));
+	return CheckCount(batch, error);
 }
 
 static Datum
@@ -174,24 +175,27 @@ ErrorJsonb(const DocumentError *error)
 }
 
 /*
- * Reads elements until the chunk is full or there are no more.
+ * Reads as many of the batch's elements as a chunk takes.
  */
 static void
-ReadChunk(Chunk *chunk, JsonElements *elements, DocumentReader *reader)
+ReadChunk(ExternalChunk *chunk, const ExternalBatch *batch,
+		  DocumentReader *reader)
 {
-	JsonSlice text;
+	int64 left = batch->count - chunk->first_index;
 
-	chunk->count = chunk->good = chunk->stored = 0;
-	while (chunk->count < CHUNK_SIZE && JsonNextElement(elements, &text))
+	chunk->count = (int) Min(left, EXTERNAL_CHUNK_SIZE);
+	chunk->good = chunk->stored = 0;
+	for (int i = 0; i < chunk->count; i++)
 	{
-		ChunkElement *element = &chunk->elements[chunk->count++];
+		ExternalElement *element = &chunk->elements[i];
 		DocumentError error;
 
 		CHECK_FOR_INTERRUPTS();
 		element->error = (Datum) 0;
 		element->id = 0;
 		element->is_good = DocumentReadExternalActivity(
-			reader, text, &element->activity, &error);
+			reader, batch->elements[chunk->first_index + i],
+			&element->activity, &error);
 		if (element->is_good)
 			chunk->good++;
 		else
@@ -199,87 +203,16 @@ ReadChunk(Chunk *chunk, JsonElements *elements, DocumentReader *reader)
 	}
 }
 
-/* Columns of a chunk on their way into arrays. */
-typedef struct ChunkColumns
-{
-	Datum types[CHUNK_SIZE];
-	Datum starts[CHUNK_SIZE];
-	Datum performer_types[CHUNK_SIZE];
-	Datum performer_ids[CHUNK_SIZE];
-	bool performer_nulls[CHUNK_SIZE];
-} ChunkColumns;
-
-static void
-FillColumns(const Chunk *chunk, ChunkColumns *columns)
-{
-	int n = 0;
-
-	for (int i = 0; i < chunk->count; i++)
-	{
-		const ExternalActivityDocument *activity =
-			&chunk->elements[i].activity;
-		const IdentityDocument *performer = activity->performed_by;
-
-		if (!chunk->elements[i].is_good)
-			continue;
-		columns->types[n] = Int16GetDatum(activity->type + 1);
-		columns->starts[n] = TimestampTzGetDatum(activity->start.value);
-		columns->performer_nulls[n] = performer == NULL;
-		columns->performer_types[n] =
-			performer == NULL ? (Datum) 0 : Int16GetDatum(performer->type + 1);
-		columns->performer_ids[n] =
-			performer == NULL ? (Datum) 0 : CStringGetTextDatum(performer->id);
-		n++;
-	}
-}
-
-/*
- * Takes the id of the next good element: rows are returned in the order in
- * which they were inserted.
- */
-static void
-TakeId(void *context, Datum *values, bool *nulls)
-{
-	Chunk *chunk = context;
-
-	while (!chunk->elements[chunk->stored].is_good)
-		chunk->stored++;
-	chunk->elements[chunk->stored++].id = DatumGetInt64(values[0]);
-}
-
-static void
-StoreChunk(const ExternalItem *item, Chunk *chunk, TimestampTz now)
-{
-	ChunkColumns *columns;
-	Datum values[7];
-
-	if (chunk->good == 0)
-		return;
-	columns = palloc(sizeof(ChunkColumns));
-	FillColumns(chunk, columns);
-	values[0] = item->connection_id;
-	values[1] = item->item_id;
-	values[2] = PlanArray(columns->types, NULL, chunk->good, INT2OID);
-	values[3] = PlanArray(columns->starts, NULL, chunk->good, TIMESTAMPTZOID);
-	values[4] = PlanArray(columns->performer_types, columns->performer_nulls,
-						  chunk->good, INT2OID);
-	values[5] = PlanArray(columns->performer_ids, columns->performer_nulls,
-						  chunk->good, TEXTOID);
-	values[6] = TimestampTzGetDatum(now);
-	if (PlanWrite(&insert_chunk, values, NULL, TakeId, chunk) != chunk->good)
-		PlanRaiseSuppressed("external_activity");
-}
-
 /*
  * Hands the chunk's results out in the order of its elements.
  */
 static void
-ReportChunk(const Chunk *chunk, const Datum *type_labels, PlanRowTaker take,
-			void *context)
+ReportChunk(const ExternalChunk *chunk, const Datum *type_labels,
+			PlanRowTaker take, void *context)
 {
 	for (int i = 0; i < chunk->count; i++)
 	{
-		const ChunkElement *element = &chunk->elements[i];
+		const ExternalElement *element = &chunk->elements[i];
 		const ExternalActivityDocument *activity = &element->activity;
 		Datum values[EXTERNAL_RESULT_COLUMN_COUNT] = {0};
 		bool nulls[EXTERNAL_RESULT_COLUMN_COUNT] = {0};
@@ -300,50 +233,35 @@ ReportChunk(const Chunk *chunk, const Datum *type_labels, PlanRowTaker take,
 }
 
 /*
- * The enum's values in the order of ExternalActivityType.
- */
-static void
-LookUpLabels(Oid type_enum, Datum *labels)
-{
-	for (int i = 0; external_activity_type_names[i] != NULL; i++)
-		labels[i] = DirectFunctionCall2(
-			enum_in, CStringGetDatum(external_activity_type_names[i]),
-			ObjectIdGetDatum(type_enum));
-}
-
-/*
- * Stores a batch, which ExternalFindBatch has found, and hands a result for each element to "take", in the order
- * of row.h.  type_enum is the enum type of the results.  SPI must be
- * connected.
+ * Stores a batch, which ExternalFindBatch has found, and hands a result for
+ * each element to "take", in the order of row.h.  type_enum is the enum type of
+ * the results.  SPI must be connected.
  */
 void
-ExternalAdd(const ExternalItem *item, JsonSlice array, Oid type_enum,
-			PlanRowTaker take, void *context)
+ExternalAdd(const ExternalItem *item, const ExternalBatch *batch,
+			Oid type_enum, PlanRowTaker take, void *context)
 {
 	DocumentRules rules = {.strict = setting_strict,
 						   .now = GetCurrentTimestamp()};
 	DocumentReader *reader = DocumentReaderCreate(&rules);
-	Chunk *chunk = palloc(sizeof(Chunk));
+	ExternalChunk *chunk = palloc(sizeof(ExternalChunk));
 	MemoryContext chunk_context;
-	MemoryContext old_context;
 	Datum labels[EXTERNAL_ACTIVITY_COMMENTED + 1];
-	JsonElements elements;
 
-	chunk->first_index = 0;
-	LookUpLabels(type_enum, labels);
+	ExternalLookUpLabels(type_enum, external_activity_type_names, labels);
 	chunk_context = AllocSetContextCreate(
 		CurrentMemoryContext, "activityfeed batch", ALLOCSET_DEFAULT_SIZES);
-	JsonBeginElements(array, &elements);
-	do
+	for (chunk->first_index = 0; chunk->first_index < batch->count;
+		 chunk->first_index += chunk->count)
 	{
-		old_context = MemoryContextSwitchTo(chunk_context);
-		ReadChunk(chunk, &elements, reader);
-		StoreChunk(item, chunk, rules.now);
+		MemoryContext old_context = MemoryContextSwitchTo(chunk_context);
+
+		ReadChunk(chunk, batch, reader);
+		ExternalStoreChunk(item, chunk, rules.now);
 		ReportChunk(chunk, labels, take, context);
-		chunk->first_index += chunk->count;
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(chunk_context);
-	} while (chunk->count == CHUNK_SIZE);
+	}
 }
 
 /*

@@ -15,9 +15,17 @@ typedef struct ExternalItem
 	Datum item_id;		 /* text */
 } ExternalItem;
 
+/* Where the elements of a batch are. */
+typedef struct ExternalBatch
+{
+	int64 count;
+	int room;			 /* for so many */
+	JsonSlice *elements; /* of the document, which is borrowed */
+} ExternalBatch;
+
 extern bool ExternalFindBatch(JsonSlice document, bool strict,
-							  JsonSlice *array, DocumentError *error);
-extern void ExternalAdd(const ExternalItem *item, JsonSlice array,
+							  ExternalBatch *batch, DocumentError *error);
+extern void ExternalAdd(const ExternalItem *item, const ExternalBatch *batch,
 						Oid type_enum, PlanRowTaker take, void *context);
 extern void ExternalList(const ExternalItem *item, int top, int64 before,
 						 PlanRowTaker take, void *context);

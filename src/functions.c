@@ -601,15 +601,15 @@ AddExternalActivities(FunctionCallInfo fcinfo, bool is_jsonb)
 	RowResult result = BeginSet(fcinfo, &external_result_shape);
 	MemoryContext old_context = BeginDocument();
 	JsonSlice text;
-	JsonSlice array;
+	ExternalBatch batch;
 	DocumentError error;
 
 	RefuseReadOnly(fcinfo);
 	text = DocumentArgument(fcinfo, 2, "activities", is_jsonb, true);
-	if (!ExternalFindBatch(text, setting_strict, &array, &error))
+	if (!ExternalFindBatch(text, setting_strict, &batch, &error))
 		DocumentRaise(&error);
 	ConnectSpi();
-	ExternalAdd(&item, array, RowAttributeType(result.expected, "type"),
+	ExternalAdd(&item, &batch, RowAttributeType(result.expected, "type"),
 				StoreRow, &result);
 	FinishSpi();
 	EndDocument(old_context);

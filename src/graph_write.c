@@ -440,14 +440,14 @@ GraphAddExternalActivities(GraphCall *call)
 	BatchResult result = {.body = &call->answer->body};
 	ExternalItem item;
 	JsonSlice body;
-	JsonSlice array;
+	ExternalBatch batch;
 	DocumentError error;
 
 	PrincipalCheckService();
 	if (!ReadExternalItem(call, &item) ||
 		!ReadBody(call, MAX_BATCH_DEPTH, &body))
 		return;
-	if (!ExternalFindBatch(body, setting_strict, &array, &error))
+	if (!ExternalFindBatch(body, setting_strict, &batch, &error))
 	{
 		AnswerDocumentError(call, &error);
 		return;
@@ -456,7 +456,7 @@ GraphAddExternalActivities(GraphCall *call)
 		call, 200,
 		"Collection(microsoft.graph.externalConnectors.externalActivityResult)");
 	appendStringInfoString(result.body, ", \"value\": [");
-	ExternalAdd(&item, array, ExternalTypeEnum(), TakeBatchResult, &result);
+	ExternalAdd(&item, &batch, ExternalTypeEnum(), TakeBatchResult, &result);
 	appendStringInfoString(result.body, "]}");
 	call->answer->status = result.has_refused ? 207 : 200;
 }

@@ -149,10 +149,11 @@ JsonBeginMembers(JsonSlice object, JsonMembers *members)
 }
 
 /*
- * The next member; the name is a slice with its quotes.
+ * The name of the next member, a slice with its quotes.  The cursor is at its
+ * value then: the caller has to move it past that.
  */
 bool
-JsonNextMember(JsonMembers *members, JsonSlice *name, JsonSlice *value)
+JsonNextName(JsonMembers *members, JsonSlice *name)
 {
 	const char *end = members->end;
 	const char *p = SkipSpace(members->cursor, end);
@@ -166,8 +167,31 @@ JsonNextMember(JsonMembers *members, JsonSlice *name, JsonSlice *value)
 	p = SkipSpace(p, end);
 	if (p < end && *p == ':')
 		p = SkipSpace(p + 1, end);
-	value->start = p;
-	value->end = members->cursor = SkipValue(p, end);
+	members->cursor = p;
+	return true;
+}
+
+/*
+ * The value at the cursor, which moves past it.
+ */
+JsonSlice
+JsonNextValue(JsonMembers *members)
+{
+	JsonSlice value = {members->cursor, members->end};
+
+	value.end = members->cursor = SkipValue(value.start, members->end);
+	return value;
+}
+
+/*
+ * The next member.
+ */
+bool
+JsonNextMember(JsonMembers *members, JsonSlice *name, JsonSlice *value)
+{
+	if (!JsonNextName(members, name))
+		return false;
+	*value = JsonNextValue(members);
 	return true;
 }
 
@@ -184,6 +208,9 @@ JsonBeginElements(JsonSlice array, JsonElements *elements)
 	elements->end = array.end;
 }
 
+/*
+ * The next element.  Where there is none, the cursor is at the array's end.
+ */
 bool
 JsonNextElement(JsonElements *elements, JsonSlice *element)
 {
@@ -193,7 +220,10 @@ JsonNextElement(JsonElements *elements, JsonSlice *element)
 	if (p < end && *p == ',')
 		p = SkipSpace(p + 1, end);
 	if (p >= end || *p == ']')
+	{
+		elements->cursor = p;
 		return false;
+	}
 	element->start = p;
 	element->end = elements->cursor = SkipValue(p, end);
 	return true;

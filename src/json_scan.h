@@ -125,6 +125,8 @@ extern size_t JsonStringLength(JsonSlice string);
 extern bool JsonFindMember(JsonSlice object, const char *name,
 						   JsonSlice *value);
 extern void JsonBeginMembers(JsonSlice object, JsonMembers *members);
+extern bool JsonNextName(JsonMembers *members, JsonSlice *name);
+extern JsonSlice JsonNextValue(JsonMembers *members);
 extern bool JsonNextMember(JsonMembers *members, JsonSlice *name,
 						   JsonSlice *value);
 extern bool JsonNameIs(JsonSlice name, const char *expected);
