@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 
 #include "direct_heap.h"
+#include "direct_rows.h"
 
 /*
  * Room is kept for so many versions of the row: its next one, and one of
@@ -37,7 +38,7 @@
 
 /*
  * Whether the page should be pruned before another version of such a row is
- * written.
+ * written.  Nobody has to lock it for that: it is no more than a hint.
  */
 static bool
 IsTight(Relation table, Page page, const HeapTupleData *tuple)
@@ -52,46 +53,23 @@ IsTight(Relation table, Page page, const HeapTupleData *tuple)
 }
 
 /*
- * Looks for the version that the snapshot sees among those that begin at tid.
+ * Looks for the row of an entry on its page, which is pruned if it has to be.
+ * That moves what is there, so the row is looked for again.
  */
 static bool
-FindVersion(const IndexScanDesc scan, ItemPointerData tid, Buffer buffer,
-			HeapTuple tuple, bool *is_dead, bool *is_tight)
+FindInPage(IndexScanDesc scan, ItemPointerData tid, Buffer buffer,
+		   HeapTuple tuple)
 {
-	bool is_found;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	is_found = heap_hot_search_buffer(&tid, scan->heapRelation, buffer,
-									  scan->xs_snapshot, tuple, is_dead, true);
-	if (is_found)
-	{
-		tuple->t_self = tid;
-		*is_tight = IsTight(scan->heapRelation, BufferGetPage(buffer), tuple);
-	}
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	return is_found;
-}
-
-/*
- * The same, after the page was pruned if it has to be.  Pruning moves what is
- * on the page, so the row is looked for again.
- */
-static bool
-FindInPage(const IndexScanDesc scan, ItemPointerData tid, Buffer buffer,
-		   HeapTuple tuple, bool *is_dead)
-{
-	bool is_tight;
-
-	if (!FindVersion(scan, tid, buffer, tuple, is_dead, &is_tight))
+	if (!DirectFindVersion(scan, tid, buffer, tuple))
 		return false;
-	if (!is_tight)
+	if (!IsTight(scan->heapRelation, BufferGetPage(buffer), tuple))
 		return true;
 	heap_page_prune_opt(scan->heapRelation, buffer);
-	return FindVersion(scan, tid, buffer, tuple, is_dead, &is_tight);
+	return DirectFindVersion(scan, tid, buffer, tuple);
 }
 
 /*
- * Puts the row that an entry of the index leads to in the slot.
+ * Puts the row of an entry in the slot.
  */
 static bool
 FetchRow(IndexScanDesc scan, ItemPointerData tid, TupleTableSlot *slot)
@@ -99,14 +77,10 @@ FetchRow(IndexScanDesc scan, ItemPointerData tid, TupleTableSlot *slot)
 	HeapTuple tuple = &((BufferHeapTupleTableSlot *) slot)->base.tupdata;
 	Buffer buffer =
 		ReadBuffer(scan->heapRelation, ItemPointerGetBlockNumber(&tid));
-	bool is_dead;
 
-	ExecClearTuple(slot);
-	if (!FindInPage(scan, tid, buffer, tuple, &is_dead))
+	if (!FindInPage(scan, tid, buffer, tuple))
 	{
 		ReleaseBuffer(buffer);
-		/* nobody will see it again: the index may know */
-		scan->kill_prior_tuple = is_dead;
 		return false;
 	}
 	pgstat_count_heap_fetch(scan->indexRelation);
@@ -124,7 +98,7 @@ DirectFetchFirst(IndexScanDesc scan, TupleTableSlot *slot)
 {
 	ItemPointer tid;
 
-	if (scan->heapRelation->rd_tableam != GetHeapamTableAmRoutine())
+	if (!DirectHasRows(scan->heapRelation))
 		return index_getnext_slot(scan, ForwardScanDirection, slot);
 	while ((tid = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
 	{

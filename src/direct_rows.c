@@ -30,6 +30,27 @@ DirectHasRows(Relation table)
 }
 
 /*
+ * Looks on a page that is pinned for the version that a scan's snapshot sees of
+ * the row of an entry.  If all its versions are dead to all, the entry is marked
+ * when the scan goes on; in recovery it must not be.
+ */
+bool
+DirectFindVersion(IndexScanDesc scan, ItemPointerData tid, Buffer buffer,
+				  HeapTuple tuple)
+{
+	bool all_dead;
+	bool found;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	found = heap_hot_search_buffer(&tid, scan->heapRelation, buffer,
+								   scan->xs_snapshot, tuple, &all_dead, true);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (!scan->xactStartedInRecovery)
+		scan->kill_prior_tuple = all_dead;
+	return found;
+}
+
+/*
  * Begins to read what a scan finds.
  */
 void
@@ -53,28 +74,14 @@ GoToPage(DirectRows *rows, BlockNumber block)
 	heap_page_prune_opt(table, rows->buffer);
 }
 
-/*
- * Looks for the row of an entry.  If all its versions are dead to all, the entry
- * is marked when the scan goes on; in recovery it must not be.
- */
 static bool
 FindRow(DirectRows *rows, ItemPointerData tid)
 {
-	IndexScanDesc scan = rows->scan;
-	bool all_dead;
-	bool found;
-
 	GoToPage(rows, ItemPointerGetBlockNumber(&tid));
-	LockBuffer(rows->buffer, BUFFER_LOCK_SHARE);
-	found = heap_hot_search_buffer(&tid, scan->heapRelation, rows->buffer,
-								   scan->xs_snapshot, &rows->tuple, &all_dead,
-								   true);
-	LockBuffer(rows->buffer, BUFFER_LOCK_UNLOCK);
-	if (found)
-		pgstat_count_heap_fetch(scan->indexRelation);
-	if (!scan->xactStartedInRecovery)
-		scan->kill_prior_tuple = all_dead;
-	return found;
+	if (!DirectFindVersion(rows->scan, tid, rows->buffer, &rows->tuple))
+		return false;
+	pgstat_count_heap_fetch(rows->scan->indexRelation);
+	return true;
 }
 
 /*

@@ -19,6 +19,8 @@ typedef struct DirectRows
 } DirectRows;
 
 extern bool DirectHasRows(Relation table);
+extern bool DirectFindVersion(IndexScanDesc scan, ItemPointerData tid,
+							  Buffer buffer, HeapTuple tuple);
 extern void DirectBeginRows(DirectRows *rows, IndexScanDesc scan,
 							ScanDirection direction);
 extern HeapTuple DirectNextRow(DirectRows *rows);
