@@ -14,18 +14,17 @@
 
 #include "access/genam.h"
 #include "access/stratnum.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "direct_expired.h"
+#include "direct_rows.h"
 #include "direct_target.h"
 
 /* Rows that are looked for. */
@@ -76,7 +75,8 @@ IsAsInstalled(const DirectTarget *target, const DirectExpired *columns)
 	int day = target->columns.places.places[columns->columns[EXPIRED_DAY]];
 
 	return target->table->rd_rel->relkind == RELKIND_RELATION &&
-		   target->columns.are_own && index->rd_rel->relam == BTREE_AM_OID &&
+		   DirectHasRows(target->table) && target->columns.are_own &&
+		   index->rd_rel->relam == BTREE_AM_OID &&
 		   index->rd_index->indkey.values[0] == day + 1 &&
 		   index->rd_opcintype[0] == DATEOID;
 }
@@ -128,23 +128,28 @@ ReadRows(const DirectTarget *target, const Search *search,
 		 ScanDirection direction)
 {
 	Places places = Locate(target, search->columns);
-	TupleTableSlot *slot = table_slot_create(target->table, NULL);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(
+		RelationGetDescr(target->table), &TTSOpsHeapTuple);
 	IndexScanDesc scan =
 		BEGIN_INDEX_SCAN(target->table, target->index, GetActiveSnapshot(), 1);
 	ScanKeyData key;
+	DirectRows rows;
+	HeapTuple tuple;
 
 	ScanKeyEntryInitialize(&key, 0, 1, BTLessEqualStrategyNumber, InvalidOid,
 						   InvalidOid, F_DATE_LE,
 						   DateADTGetDatum(DirectDay(search->now)));
 	index_rescan(scan, &key, 1, NULL, 0);
+	DirectBeginRows(&rows, scan, direction);
 	while (search->found->count < search->limit &&
-		   index_getnext_slot(scan, direction, slot))
+		   (tuple = DirectNextRow(&rows)) != NULL)
 	{
-		CHECK_FOR_INTERRUPTS();
+		ExecStoreHeapTuple(tuple, slot, false);
 		TakeRow(search, &places, slot);
 	}
-	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
+	DirectEndRows(&rows);
+	index_endscan(scan);
 }
 
 /*
