@@ -31,8 +31,8 @@
 #define VERSIONS_TO_COME 2
 
 /*
- * A page is fuller than the fillfactor by no more than a tenth, so that what is
- * dead is no reason for autovacuum, which comes for a fifth of the rows.
+ * A page is fuller than the fillfactor by no more than a tenth: autovacuum comes
+ * when a fifth of the rows is dead, and on average half of that space is.
  */
 #define MAX_DEAD_SPACE (BLCKSZ / 10)
 

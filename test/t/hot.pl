@@ -129,15 +129,15 @@ $node->safe_psql('postgres', q{
 	FROM generate_series(1, 3) s});
 
 # of 'leaver' in hexadecimal
-sub dead_entries
+sub entries
 {
-	my ($index) = @_;
+	my ($index, $which) = @_;
 
 	return $node->safe_psql('postgres', qq{
 		SELECT count(*)
 		FROM generate_series(1, pg_relation_size('activityfeed.$index') / current_setting('block_size')::int - 1) AS p
 			CROSS JOIN bt_page_items('activityfeed.$index', p) AS i
-		WHERE i.dead AND i.data LIKE '%6c 65 61 76 65 72%'});
+		WHERE $which AND i.data LIKE '%6c 65 61 76 65 72%'});
 }
 
 for my $session (1 .. 3)
@@ -154,7 +154,14 @@ for my $session (1 .. 3)
 }
 for my $index (qw(activity_history_idx history_item_app_change_idx))
 {
-	cmp_ok(dead_entries($index), '>=', 2, "who leaves a bucket sees who has left it before, in $index");
+	cmp_ok(entries($index, 'i.dead'), '>=', 2, "who leaves a bucket sees who has left it before, in $index");
+}
+
+# Who looks for a row by its key comes to its former entries, too, and they are
+# dead from then on: each of the three rows has one that is not.
+for my $index (qw(activity_pkey history_item_pkey))
+{
+	is(entries($index, 'NOT i.dead'), 3, "who looks for a row sees that its former entries are dead, in $index");
 }
 
 # In somebody's index thousands may leave one place, and stay while somebody may
