@@ -163,6 +163,8 @@ InsertRows(const DirectTarget *target, Batch *batch)
 	DirectPrepareConstraints(batch->result, batch->constraints);
 	batch->type = CreateTupleDescCopy(RelationGetDescr(target->table));
 	batch->row = MakeTupleTableSlot(batch->type, &TTSOpsVirtual);
+	/* a constraint may look at it */
+	batch->row->tts_tableOid = RelationGetRelid(target->table);
 	memset(batch->row->tts_isnull, true, batch->type->natts * sizeof(bool));
 	MemoryContextSwitchTo(caller_context);
 	do

@@ -199,6 +199,10 @@ $node->safe_psql($_, "CREATE DOMAIN d AS text; SELECT setval('activityfeed.exter
 like(same('a domain of a constraint that is made narrower in the middle of a session', "SELECT $add; ALTER DOMAIN d ADD CONSTRAINT narrow CHECK (value <> 'item'); SELECT $add"),
 	qr/value for domain d violates check constraint "narrow"/, 'is heeded');
 $node->safe_psql($_, "ALTER TABLE $table DROP CONSTRAINT c; DROP DOMAIN d") for 'direct', 'statements';
+$node->safe_psql($_, "ALTER TABLE $table ADD CONSTRAINT c CHECK (tableoid = '$table'::regclass AND (external_activity).id > 0)") for 'direct', 'statements';
+is(same('a constraint on the table and the whole row', "SELECT $add"), "100\n", 'sees both');
+is(is_statement($add), 0, 'a constraint on the table and the whole row: no statement');
+$node->safe_psql($_, "ALTER TABLE $table DROP CONSTRAINT c") for 'direct', 'statements';
 $node->safe_psql('direct', "ALTER TABLE $table ADD CONSTRAINT c CHECK (length(item_id) > 3)");
 is(is_statement($add), 0, 'a constraint that calls nothing of somebody: no statement');
 $node->safe_psql('direct', "ALTER TABLE $table DROP CONSTRAINT c");
