@@ -140,6 +140,9 @@ my @obstacles = (
 	[ 'an exclusion constraint', "ALTER TABLE $table ADD CONSTRAINT c EXCLUDE USING btree (id WITH =)", "$drop CONSTRAINT c" ],
 	[ 'an index by a function', "CREATE INDEX i ON $table (is_from(start_date_time))", 'DROP INDEX activityfeed.i' ],
 	[ 'a partial index', "CREATE INDEX i ON $table (id) WHERE is_from(start_date_time)", 'DROP INDEX activityfeed.i' ],
+	[ 'an index by an order of somebody', "CREATE FUNCTION compare(bigint, bigint) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN btint8cmp(\$1, \$2); END';
+		CREATE OPERATOR CLASS oddly FOR TYPE bigint USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 compare(bigint, bigint); CREATE INDEX i ON $table (id oddly)",
+		'DROP INDEX activityfeed.i; DROP OPERATOR FAMILY oddly USING btree; DROP FUNCTION compare' ],
 	[ 'a column', "ALTER TABLE $table ADD extra int", "$drop extra" ],
 	[ 'a default', "ALTER TABLE $table ADD extra int DEFAULT 7", "$drop extra" ],
 	[ 'a default of ours', "ALTER TABLE $table ALTER performed_by_id SET DEFAULT 'me'", "ALTER TABLE $table ALTER performed_by_id DROP DEFAULT" ],
