@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -163,6 +164,8 @@ InsertRows(const DirectTarget *target, Batch *batch)
 	DirectPrepareConstraints(batch->result, batch->constraints);
 	batch->type = CreateTupleDescCopy(RelationGetDescr(target->table));
 	batch->row = MakeTupleTableSlot(batch->type, &TTSOpsVirtual);
+	/* a constraint may look at it */
+	batch->row->tts_tableOid = RelationGetRelid(target->table);
 	memset(batch->row->tts_isnull, true, batch->type->natts * sizeof(bool));
 	MemoryContextSwitchTo(caller_context);
 	do
@@ -177,6 +180,21 @@ InsertRows(const DirectTarget *target, Batch *batch)
 }
 
 /*
+ * Whether an index orders its columns as PostgreSQL does, by functions that are
+ * nobody's.
+ */
+static bool
+IsOrderedByBuiltIns(Relation index)
+{
+	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+	{
+		if (index->rd_opfamily[i] >= FirstNormalObjectId)
+			return false;
+	}
+	return true;
+}
+
+/*
  * Whether no index has to be asked anything, or may refuse a row, but the
  * primary key's.
  */
@@ -185,12 +203,14 @@ HasPlainIndexes(const ResultRelInfo *result)
 {
 	for (int i = 0; i < result->ri_NumIndices; i++)
 	{
-		const FormData_pg_index *form =
-			result->ri_IndexRelationDescs[i]->rd_index;
+		Relation relation = result->ri_IndexRelationDescs[i];
+		const FormData_pg_index *form = relation->rd_index;
 		const IndexInfo *index = result->ri_IndexRelationInfo[i];
 
 		if (index->ii_Expressions != NIL || index->ii_Predicate != NIL ||
-			form->indisexclusion || (form->indisunique && !form->indisprimary))
+			form->indisexclusion ||
+			(form->indisunique && !form->indisprimary) ||
+			!IsOrderedByBuiltIns(relation))
 			return false;
 	}
 	return true;

@@ -42,11 +42,16 @@ IsNotBuiltIn(Oid function, void *context)
 	return function >= FirstNormalObjectId;
 }
 
+/*
+ * Whether an expression calls functions that somebody has made.  A domain has
+ * constraints of its own, which may change while the table does not.
+ */
 static bool
 CallsOthers(Node *node, void *context)
 {
 	return node != NULL &&
-		   (check_functions_in_node(node, IsNotBuiltIn, context) ||
+		   (IsA(node, CoerceToDomain) ||
+			check_functions_in_node(node, IsNotBuiltIn, context) ||
 			expression_tree_walker(node, CallsOthers, context));
 }
 

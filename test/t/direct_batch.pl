@@ -134,11 +134,15 @@ my @obstacles = (
 	[ 'a rule', "CREATE RULE r AS ON INSERT TO $table DO ALSO INSERT INTO noted VALUES (1)", "DROP RULE r ON $table" ],
 	[ 'a constraint with a function', "ALTER TABLE $table ADD CONSTRAINT c CHECK (is_from(start_date_time))", "$drop CONSTRAINT c" ],
 	[ 'a constraint that asks the clock', "ALTER TABLE $table ADD CONSTRAINT c CHECK (start_date_time < now() + interval '1 year')", "$drop CONSTRAINT c" ],
+	[ 'a constraint with a domain', "CREATE DOMAIN d AS text; ALTER TABLE $table ADD CONSTRAINT c CHECK (octet_length(item_id::d) > 0)", "$drop CONSTRAINT c; DROP DOMAIN d" ],
 	[ 'a unique constraint', "ALTER TABLE $table ADD CONSTRAINT c UNIQUE (id)", "$drop CONSTRAINT c" ],
 	[ 'a deferred unique constraint', "ALTER TABLE $table ADD CONSTRAINT c UNIQUE (id) DEFERRABLE INITIALLY DEFERRED", "$drop CONSTRAINT c" ],
 	[ 'an exclusion constraint', "ALTER TABLE $table ADD CONSTRAINT c EXCLUDE USING btree (id WITH =)", "$drop CONSTRAINT c" ],
 	[ 'an index by a function', "CREATE INDEX i ON $table (is_from(start_date_time))", 'DROP INDEX activityfeed.i' ],
 	[ 'a partial index', "CREATE INDEX i ON $table (id) WHERE is_from(start_date_time)", 'DROP INDEX activityfeed.i' ],
+	[ 'an index by an order of somebody', "CREATE FUNCTION compare(bigint, bigint) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN btint8cmp(\$1, \$2); END';
+		CREATE OPERATOR CLASS oddly FOR TYPE bigint USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 compare(bigint, bigint); CREATE INDEX i ON $table (id oddly)",
+		'DROP INDEX activityfeed.i; DROP OPERATOR FAMILY oddly USING btree; DROP FUNCTION compare' ],
 	[ 'a column', "ALTER TABLE $table ADD extra int", "$drop extra" ],
 	[ 'a default', "ALTER TABLE $table ADD extra int DEFAULT 7", "$drop extra" ],
 	[ 'a default of ours', "ALTER TABLE $table ALTER performed_by_id SET DEFAULT 'me'", "ALTER TABLE $table ALTER performed_by_id DROP DEFAULT" ],
@@ -194,6 +198,14 @@ for my $rule ("CHECK (performed_by_id <> 'someone xx')", 'CHECK (octet_length(it
 	like(same($rule, "\\set VERBOSITY verbose\nSELECT $add"), qr/new row for relation "external_activity" violates check constraint "c".*Failing row contains/s, "$rule is heeded");
 	$node->safe_psql($_, "ALTER TABLE $table DROP CONSTRAINT c") for 'direct', 'statements';
 }
+$node->safe_psql($_, "CREATE DOMAIN d AS text; SELECT setval('activityfeed.external_activity_id_seq', 550000); ALTER TABLE $table ADD CONSTRAINT c CHECK (octet_length(item_id::d) > 0)") for 'direct', 'statements';
+like(same('a domain of a constraint that is made narrower in the middle of a session', "SELECT $add; ALTER DOMAIN d ADD CONSTRAINT narrow CHECK (value <> 'item'); SELECT $add"),
+	qr/value for domain d violates check constraint "narrow"/, 'is heeded');
+$node->safe_psql($_, "ALTER TABLE $table DROP CONSTRAINT c; DROP DOMAIN d") for 'direct', 'statements';
+$node->safe_psql($_, "ALTER TABLE $table ADD CONSTRAINT c CHECK (tableoid = '$table'::regclass AND (external_activity).id > 0)") for 'direct', 'statements';
+is(same('a constraint on the table and the whole row', "SELECT $add"), "100\n", 'sees both');
+is(is_statement($add), 0, 'a constraint on the table and the whole row: no statement');
+$node->safe_psql($_, "ALTER TABLE $table DROP CONSTRAINT c") for 'direct', 'statements';
 $node->safe_psql('direct', "ALTER TABLE $table ADD CONSTRAINT c CHECK (length(item_id) > 3)");
 is(is_statement($add), 0, 'a constraint that calls nothing of somebody: no statement');
 $node->safe_psql('direct', "ALTER TABLE $table DROP CONSTRAINT c");
