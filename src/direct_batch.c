@@ -13,7 +13,8 @@
  * complains.  Only the order is another one: rows are checked and written some
  * at a time, and then get their entries.  So it must not matter: what calls
  * somebody's functions, or may refuse a row beside the primary key, is for the
- * statement.
+ * statement.  Where a batch fails all of it does, but of two errors the other
+ * may be told, and more ids are skipped.
  */
 #include "postgres.h"
 
