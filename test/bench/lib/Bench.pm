@@ -233,7 +233,7 @@ sub scripts
 			}
 			elsif ($name eq 'app')
 			{
-				$script .= "\\set app random(1000000000, 9999999999)\n";
+				$script .= "\\set app random(1000000000000, 9999999999999)\n";
 			}
 			else
 			{

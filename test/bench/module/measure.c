@@ -114,8 +114,8 @@ ParameterText(Measured *measured, char *text, char *buffer)
 				 pg_prng_uint64_range(&pg_global_prng_state, 0,
 									  measured->users - 1);
 	else if (strcmp(text, "%app") == 0)
-		number = pg_prng_uint64_range(&pg_global_prng_state, 1000000000,
-									  9999999999);
+		number = pg_prng_uint64_range(&pg_global_prng_state, 1000000000000,
+									  9999999999999);
 	else
 		return text;
 	snprintf(buffer, 32, INT64_FORMAT, number);
