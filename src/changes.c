@@ -101,8 +101,8 @@ enum
 static void
 BucketsOfRange(const Datum *parameters, int64 *lowest, int64 *highest)
 {
-	*lowest = DatumGetInt64(parameters[RANGE_AFTER]) >> 8;
-	*highest = DatumGetInt64(parameters[RANGE_UPTO]) >> 8;
+	*lowest = BUCKET_OF(DatumGetInt64(parameters[RANGE_AFTER]));
+	*highest = BUCKET_OF(DatumGetInt64(parameters[RANGE_UPTO]));
 }
 
 /*

@@ -32,15 +32,6 @@
 #include "direct_constraint.h"
 #include "direct_target.h"
 
-/* What changed between PostgreSQL 15 and 18. */
-#if PG_VERSION_NUM >= 160000
-#define INSERT_INDEX_ENTRIES(result, slot, state) \
-	ExecInsertIndexTuples(result, slot, state, false, false, NULL, NIL, false)
-#else
-#define INSERT_INDEX_ENTRIES(result, slot, state) \
-	ExecInsertIndexTuples(result, slot, state, false, false, NULL, NIL)
-#endif
-
 /* So many rows are written at once: about what a page takes. */
 #define MAX_ROWS 64
 
@@ -129,7 +120,8 @@ AddEntries(const Batch *batch, int i)
 {
 	ShowRow(batch, i);
 	batch->row->tts_tid = batch->slots[i]->tts_tid;
-	(void) INSERT_INDEX_ENTRIES(batch->result, batch->row, batch->state);
+	(void) INSERT_INDEX_ENTRIES(batch->result, batch->row, batch->state, false,
+								false, NULL, NIL, false);
 }
 
 static void
@@ -226,13 +218,7 @@ InsertIntoIndexes(const DirectTarget *target, Batch *batch)
 	bool is_plain;
 
 	batch->state = CreateExecutorState();
-	batch->result = makeNode(ResultRelInfo);
-	/* A constraint that is violated says only what the caller may read. */
-	INIT_RANGE_TABLE(batch->state, target->statement);
-	InitResultRelInfo(batch->result, target->table,
-					  linitial_int(target->statement->resultRelations), NULL,
-					  0);
-	ExecOpenIndices(batch->result, false);
+	batch->result = DirectOpenIndexes(target, batch->state);
 	is_plain = HasPlainIndexes(batch->result);
 	if (is_plain)
 		InsertRows(target, batch);

@@ -33,15 +33,6 @@
 #include "direct_target.h"
 
 /* What changed between PostgreSQL 15 and 18. */
-#if PG_VERSION_NUM >= 160000
-#define INSERT_INDEX_ENTRIES(result, slot, state, conflict, arbiters) \
-	ExecInsertIndexTuples(result, slot, state, false, true, conflict, \
-						  arbiters, false)
-#else
-#define INSERT_INDEX_ENTRIES(result, slot, state, conflict, arbiters) \
-	ExecInsertIndexTuples(result, slot, state, false, true, conflict, arbiters)
-#endif
-
 #if PG_VERSION_NUM >= 180000
 #define IS_FREE_OF_CONFLICTS(result, slot, state, found, arbiters) \
 	ExecCheckIndexConstraints(result, slot, state, found, &(slot)->tts_tid, \
@@ -136,9 +127,9 @@ AddEntry(const Insertion *insertion, ResultRelInfo *index,
 	bool in_conflict = !is_in;
 
 	if (!IsLeftOut(index->ri_IndexRelationInfo[0], slot))
-		(void) INSERT_INDEX_ENTRIES(index, slot, insertion->state,
+		(void) INSERT_INDEX_ENTRIES(index, slot, insertion->state, false, true,
 									&in_conflict,
-									is_in ? insertion->arbiters : NIL);
+									is_in ? insertion->arbiters : NIL, false);
 	return !in_conflict;
 }
 

@@ -79,7 +79,7 @@ void
 DirectSetNumber(DirectRow *row, int column, int bucket_column, int64 number)
 {
 	DirectSet(row, column, Int64GetDatum(number));
-	DirectSet(row, bucket_column, Int64GetDatum(number >> 8));
+	DirectSet(row, bucket_column, Int64GetDatum(BUCKET_OF(number)));
 }
 
 /*

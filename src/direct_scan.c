@@ -29,9 +29,6 @@
 
 #define KEY_COUNT 2
 
-/* As the generated columns are calculated. */
-#define BUCKET_OF(number) ((number) >> 8)
-
 /* For so many rows of a bucket there is room at first. */
 #define MAX_FIRST_CAPACITY 512
 

@@ -28,6 +28,19 @@
 #include "direct_heap.h"
 #include "direct_target.h"
 
+/* What changed between PostgreSQL 15 and 18. */
+#if PG_VERSION_NUM >= 180000
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos, \
+					   bms_copy((statement)->unprunableRelids))
+#elif PG_VERSION_NUM >= 160000
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos)
+#else
+#define INIT_RANGE_TABLE(state, statement) \
+	ExecInitRangeTable(state, (statement)->rtable)
+#endif
+
 /*
  * Whether the caller may do what a statement does: raises an error if not.
  */
@@ -103,6 +116,24 @@ void
 DirectCloseTable(DirectTarget *target)
 {
 	table_close(target->table, NoLock);
+}
+
+/*
+ * Opens the indexes of the statement's table, for rows that are written as the
+ * statement would.  Its range table tells what an update sets, and what an error
+ * may show the caller of a row.
+ */
+ResultRelInfo *
+DirectOpenIndexes(const DirectTarget *target, EState *state)
+{
+	const PlannedStmt *statement = target->statement;
+	ResultRelInfo *result = makeNode(ResultRelInfo);
+
+	INIT_RANGE_TABLE(state, statement);
+	InitResultRelInfo(result, target->table,
+					  linitial_int(statement->resultRelations), NULL, 0);
+	ExecOpenIndices(result, false);
+	return result;
 }
 
 /*

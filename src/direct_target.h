@@ -40,16 +40,16 @@ typedef DirectResult (*DirectAction)(DirectTarget *target, void *context);
 #define COPY_MINIMAL_TUPLE(tuple) minimal_tuple_from_heap_tuple(tuple)
 #endif
 
-#if PG_VERSION_NUM >= 180000
-#define INIT_RANGE_TABLE(state, statement) \
-	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos, \
-					   bms_copy((statement)->unprunableRelids))
-#elif PG_VERSION_NUM >= 160000
-#define INIT_RANGE_TABLE(state, statement) \
-	ExecInitRangeTable(state, (statement)->rtable, (statement)->permInfos)
+#if PG_VERSION_NUM >= 160000
+#define INSERT_INDEX_ENTRIES(result, slot, state, is_update, is_silent, \
+							 conflict, arbiters, only_summarizing) \
+	ExecInsertIndexTuples(result, slot, state, is_update, is_silent, \
+						  conflict, arbiters, only_summarizing)
 #else
-#define INIT_RANGE_TABLE(state, statement) \
-	ExecInitRangeTable(state, (statement)->rtable)
+#define INSERT_INDEX_ENTRIES(result, slot, state, is_update, is_silent, \
+							 conflict, arbiters, only_summarizing) \
+	ExecInsertIndexTuples(result, slot, state, is_update, is_silent, \
+						  conflict, arbiters)
 #endif
 
 extern DirectResult DirectRun(DirectTarget *target, DirectAction action,
@@ -57,6 +57,8 @@ extern DirectResult DirectRun(DirectTarget *target, DirectAction action,
 extern void DirectCheckPermissions(const PlannedStmt *statement);
 extern void DirectOpenTable(DirectTarget *target);
 extern void DirectCloseTable(DirectTarget *target);
+extern ResultRelInfo *DirectOpenIndexes(const DirectTarget *target,
+										EState *state);
 extern void DirectOpenScan(DirectTarget *target, const IndexScan *scan,
 						   const RowShape *shape);
 extern void DirectCloseScan(DirectTarget *target);

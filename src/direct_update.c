@@ -19,14 +19,9 @@
 #if PG_VERSION_NUM >= 160000
 typedef TU_UpdateIndexes IndexUpdates;
 #define NO_INDEX_UPDATES TU_None
-#define INSERT_INDEX_ENTRIES(result, slot, state, updates) \
-	ExecInsertIndexTuples(result, slot, state, true, false, NULL, NIL, \
-						  (updates) == TU_Summarizing)
 #else
 typedef bool IndexUpdates;
 #define NO_INDEX_UPDATES false
-#define INSERT_INDEX_ENTRIES(result, slot, state, updates) \
-	ExecInsertIndexTuples(result, slot, state, true, false, NULL, NIL)
 #endif
 
 typedef struct Parameters
@@ -43,15 +38,10 @@ AddIndexEntries(const DirectTarget *target, TupleTableSlot *old,
 				TupleTableSlot *next, IndexUpdates updates)
 {
 	EState *state = CreateExecutorState();
-	ResultRelInfo *result = makeNode(ResultRelInfo);
+	ResultRelInfo *result = DirectOpenIndexes(target, state);
 
-	/* What the statement sets tells indexes what stays as it is. */
-	INIT_RANGE_TABLE(state, target->statement);
-	InitResultRelInfo(result, target->table,
-					  linitial_int(target->statement->resultRelations), NULL,
-					  0);
-	ExecOpenIndices(result, false);
-	(void) INSERT_INDEX_ENTRIES(result, next, state, updates);
+	(void) INSERT_INDEX_ENTRIES(result, next, state, true, false, NULL, NIL,
+								updates == TU_Summarizing);
 	DirectReadLeftBuckets(result, old, next);
 	ExecCloseIndices(result);
 	FreeExecutorState(state);

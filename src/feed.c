@@ -97,7 +97,7 @@ static void
 PageRange(const Datum *parameters, int64 *lowest, int64 *highest)
 {
 	*lowest = PG_INT64_MIN;
-	*highest = DatumGetInt64(parameters[PAGE_BEFORE]) >> 8;
+	*highest = BUCKET_OF(DatumGetInt64(parameters[PAGE_BEFORE]));
 }
 
 /*

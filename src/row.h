@@ -156,6 +156,9 @@ typedef enum ChangeColumn
 
 #define MAX_ROW_COLUMNS 32
 
+/* The bucket of a change number, as the generated columns calculate it. */
+#define BUCKET_OF(number) ((number) >> 8)
+
 /* Where a row type has the columns of a shape; -1 for one that it lacks. */
 typedef struct RowPlaces
 {

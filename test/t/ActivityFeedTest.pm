@@ -12,7 +12,7 @@ use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_server create_document create_sessions create_direct_and_statements create_invariants
+our @EXPORT = qw(start_server create_document create_sessions create_direct_and_statements statements_of create_invariants
   create_everything broken_feeds fault_library fingerprint
   fingerprint_difference open_session process_status);
 
@@ -87,6 +87,22 @@ sub create_direct_and_statements
 		$node->safe_psql($database, $prepare);
 	}
 	return;
+}
+
+# What SQL prints, and what auto_explain tells of the statements that it
+# executes, those within functions among them.
+sub statements_of
+{
+	my ($node, $database, $sql) = @_;
+	my ($out, $err);
+
+	$node->psql(
+		$database,
+		"LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice;"
+		  . " SET auto_explain.log_min_duration = 0; $sql",
+		stdout => \$out,
+		stderr => \$err);
+	return ($out, $err);
 }
 
 # everything(): all rows as one value, to see that nothing changed.

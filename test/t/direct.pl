@@ -30,15 +30,8 @@ $node->safe_psql('statements', join '', map {
 sub written_by_statement
 {
 	my ($call, %options) = @_;
-	my ($out, $err);
+	my (undef, $err) = statements_of($node, $options{database} // 'direct', ($options{before} // '') . "; SELECT $call");
 
-	$node->psql(
-		$options{database} // 'direct',
-		"LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice; SET auto_explain.log_min_duration = 0;"
-		  . ($options{before} // '')
-		  . "; SELECT $call",
-		stdout => \$out,
-		stderr => \$err);
 	die $err if $err !~ /Query Text: SELECT/;
 	my %tables = map { $_ => 1 } $err =~ /Query Text: (?:UPDATE|INSERT INTO) activityfeed\.(\w+)/g;
 	return join ' ', sort keys %tables;

@@ -41,15 +41,8 @@ my $add = q{count(*) FROM add(100)};
 sub is_statement
 {
 	my ($call, %options) = @_;
-	my ($out, $err);
+	my (undef, $err) = statements_of($node, $options{database} // 'direct', ($options{before} // '') . "; SELECT $call");
 
-	$node->psql(
-		$options{database} // 'direct',
-		"LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice; SET auto_explain.log_min_duration = 0;"
-		  . ($options{before} // '')
-		  . "; SELECT $call",
-		stdout => \$out,
-		stderr => \$err);
 	die $err if $err !~ /Query Text: SELECT/;
 	return $err =~ /Query Text: INSERT INTO activityfeed\.external_activity/ ? 1 : 0;
 }

@@ -97,16 +97,9 @@ my $expire = q{UPDATE activityfeed.history_item SET expiration_date_time = '2020
 sub deleted_by_statement
 {
 	my ($before, $after) = @_;
-	my ($out, $err);
+	my ($out, $err) = statements_of($node, 'direct',
+		"BEGIN; $expire; " . ($before // '') . q{; SELECT 'removed ' || activityfeed.purge_expired();} . ($after // '') . '; ROLLBACK');
 
-	$node->psql('direct',
-		"BEGIN; $expire; LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice; SET auto_explain.log_min_duration = 0;"
-		  . ($before // '')
-		  . q{; SELECT 'removed ' || activityfeed.purge_expired();}
-		  . ($after // '')
-		  . '; ROLLBACK',
-		stdout => \$out,
-		stderr => \$err);
 	die $err if $out !~ /removed 2/;
 	my %tables = map { $_ => 1 } $err =~ /Query Text: DELETE FROM activityfeed\.(\w+)/g;
 	return join ' ', sort keys %tables;

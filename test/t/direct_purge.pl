@@ -74,19 +74,13 @@ $node->safe_psql('statements', $drop_views . q{
 sub purge
 {
 	my ($database, $before) = @_;
-	my ($out, $err);
 	my %kinds = (
 		items => qr/SELECT h\.user_id[^\n]* FROM activityfeed\.history_item AS h WHERE/,
 		activities => qr/SELECT a\.user_id[^\n]* FROM activityfeed\.activity AS a WHERE/,
 		newest => qr/SELECT gone\.n /,
 		feed => qr/UPDATE activityfeed\.feed AS f SET oldest/);
 
-	$node->psql($database,
-		"LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice; SET auto_explain.log_min_duration = 0;"
-		  . ($before // '')
-		  . q{; SELECT 'removed ' || activityfeed.purge_expired()},
-		stdout => \$out,
-		stderr => \$err);
+	my ($out, $err) = statements_of($node, $database, ($before // '') . q{; SELECT 'removed ' || activityfeed.purge_expired()});
 	my ($removed) = $out =~ /removed (\d+)/;
 	die $err if !defined $removed;
 	return ($removed, join ' ', grep { $err =~ /Query Text: $kinds{$_}/ } sort keys %kinds);
@@ -238,13 +232,10 @@ my $repeated = q{
 		EXECUTE format('INSERT INTO activityfeed.activity (%%1$s) SELECT %%1$s FROM again, generate_series(1, 3)', columns);
 	END $$;
 	UPDATE activityfeed.history_item SET expiration_date_time = '2020-01-01' WHERE user_id = 'u' AND id = session_id(9);
-	LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice; SET auto_explain.log_min_duration = 0;
 	SELECT activityfeed.purge_expired(); ROLLBACK};
 for my $key ('', ', ADD CONSTRAINT activity_pkey PRIMARY KEY (user_id, id) DEFERRABLE INITIALLY DEFERRED')
 {
-	my ($out, $err);
-
-	$node->psql('direct', sprintf($repeated, $key), stdout => \$out, stderr => \$err);
+	my ($out, $err) = statements_of($node, 'direct', sprintf($repeated, $key));
 	my $told = () = $err =~ /Query Text: UPDATE activityfeed\.activity /g;
 
 	is("$out removed, $told told", '1 removed, 1 told',

@@ -40,15 +40,8 @@ my %pages = (
 sub read_by_statement
 {
 	my ($page, $before) = @_;
-	my ($out, $err);
+	my (undef, $err) = statements_of($node, 'postgres', ($before // '') . "; SELECT count(*) FROM $page");
 
-	$node->psql(
-		'postgres',
-		"LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice; SET auto_explain.log_min_duration = 0;"
-		  . ($before // '')
-		  . "; SELECT count(*) FROM $page",
-		stdout => \$out,
-		stderr => \$err);
 	die $err if $err !~ /Query Text: SELECT count/;
 	my %tables = map { $_ => 1 } $err =~ /Query Text: SELECT (?:a|x)\.[^\n]* FROM activityfeed\.(\w+) AS/g;
 	return join ' ', sort keys %tables;
