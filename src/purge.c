@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -172,6 +173,10 @@ RefuseChildren(const char *table)
  * no more use.  That is so for a tombstone, and for other rows too: a reader
  * that has missed the last change may hold an older version, which was to
  * live longer.
+ *
+ * The commit is synchronous.  While one is not yet on disk no index scan can
+ * mark the entries of what it has deleted (see SetHintBits in PostgreSQL), and
+ * of many batches each would come by all that the others have deleted.
  */
 int64
 PurgeExpired(int batch_size)
@@ -183,5 +188,7 @@ PurgeExpired(int batch_size)
 	PurgeItems(&purge, batch_size);
 	if (purge.removed < batch_size)
 		PurgeActivities(&purge, batch_size - purge.removed);
+	if (purge.removed > 0)
+		ForceSyncCommit();
 	return purge.removed;
 }

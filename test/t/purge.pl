@@ -21,6 +21,7 @@ my $node = start_server('purge', <<~'CONF');
 	shared_buffers = 256MB
 	log_lock_waits = on
 	deadlock_timeout = 10ms
+	wal_writer_delay = 10s
 	CONF
 
 create_document($node);
@@ -99,6 +100,22 @@ is($node->safe_psql('postgres', 'SELECT * FROM broken_invariant'), '', 'activiti
 $buffers = buffers_of($session, q{SELECT activityfeed.erase_user('user 2')});
 cmp_ok($buffers / 2000, '<', 40, "erasing 2000 rows: $buffers buffers");
 $session->quit;
+$node->safe_psql('postgres', 'TRUNCATE activityfeed.feed, activityfeed.activity, activityfeed.history_item');
+
+# With asynchronous commit each batch comes by what the one before it has
+# deleted, and not by all that has gone before that.
+sub entries_read
+{
+	return $node->safe_psql('postgres', q{
+		SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'history_item_expiration_idx'});
+}
+
+load(1, 4000);
+$node->safe_psql('postgres', 'VACUUM ANALYZE');
+my $entries = entries_read();
+is($node->safe_psql('postgres', 'SET synchronous_commit = off; SELECT activityfeed.purge_expired(400)'), 400, "batch $_") for 1 .. 10;
+$entries = entries_read() - $entries;
+cmp_ok($entries / 4000, '<', 3, "ten batches of 400: $entries entries");
 $node->safe_psql('postgres', 'TRUNCATE activityfeed.feed, activityfeed.activity, activityfeed.history_item');
 
 # Beside writers, and beside itself.
