@@ -49,24 +49,43 @@ CopyPlainWord(char *to, const char *from)
 }
 
 /*
+ * The same of a string that is shorter than a word.
+ */
+static inline bool
+CopyPlainShort(char *to, const char *from, int length)
+{
+	uint32 first;
+	uint32 last;
+
+	if (length < (int) sizeof(uint32))
+	{
+		for (int i = 0; i < length; i++)
+		{
+			if (!JsonIsPlain(from[i]))
+				return false;
+			to[i] = from[i];
+		}
+		return true;
+	}
+	/* the last half may go back to what the first has copied */
+	memcpy(&first, from, sizeof(first));
+	memcpy(&last, from + length - sizeof(last), sizeof(last));
+	memcpy(to, &first, sizeof(first));
+	memcpy(to + length - sizeof(last), &last, sizeof(last));
+	return JsonIsPlainWord((uint64) last << 32 | first);
+}
+
+/*
  * Copies a string, and says whether all of it stands for itself; otherwise
  * some of it was copied.
  */
-static bool
+static pg_attribute_always_inline bool
 CopyPlain(char *to, const char *from, int length)
 {
 	int done = 0;
 
 	if (length < (int) sizeof(uint64))
-	{
-		for (; done < length; done++)
-		{
-			if (!JsonIsPlain(from[done]))
-				return false;
-			to[done] = from[done];
-		}
-		return true;
-	}
+		return CopyPlainShort(to, from, length);
 #ifdef __SSE2__
 	for (; done <= length - (int) sizeof(__m128i); done += sizeof(__m128i))
 	{
@@ -150,6 +169,15 @@ AppendNumeric(StringInfo out, Numeric value)
 	pfree(number);
 }
 
+/*
+ * The length of a value of a container, which is "offset" bytes behind the first.
+ */
+static int
+EntryLength(JEntry entry, uint32 offset)
+{
+	return JBE_OFFLENFLD(entry) - (JBE_HAS_OFF(entry) ? offset : 0);
+}
+
 static void AppendContainer(StringInfo out, const JsonbContainer *container);
 
 /*
@@ -159,9 +187,7 @@ static void
 AppendEntry(StringInfo out, JEntry entry, const char *base, uint32 offset)
 {
 	if (JBE_ISSTRING(entry))
-		JsonTextString(out, base + offset,
-					   JBE_OFFLENFLD(entry) -
-						   (JBE_HAS_OFF(entry) ? offset : 0));
+		JsonTextString(out, base + offset, EntryLength(entry, offset));
 	else if (JBE_ISCONTAINER(entry))
 		AppendContainer(out,
 						(const JsonbContainer *) (base + INTALIGN(offset)));
@@ -193,6 +219,29 @@ AppendElements(StringInfo out, const JsonbContainer *array)
 }
 
 /*
+ * Appends what comes before a member's value.
+ */
+static void
+AppendKey(StringInfo out, bool is_first, const char *key, int length)
+{
+	char *to;
+
+	JsonTextReserve(out, length + 6);
+	if (!is_first)
+		JsonTextPut(out, ", ", 2);
+	to = out->data + out->len;
+	if (!CopyPlain(to + 1, key, length))
+	{
+		AppendEscapedString(out, key, length);
+		AppendTwo(out, ':', ' ');
+		return;
+	}
+	to[0] = '"';
+	memcpy(to + length + 1, "\": ", 3);
+	out->len += length + 4;
+}
+
+/*
  * Appends the members of an object: all keys are stored before all values.
  */
 static void
@@ -207,10 +256,8 @@ AppendMembers(StringInfo out, const JsonbContainer *object)
 
 	for (uint32 i = 0; i < count; i++)
 	{
-		if (i > 0)
-			AppendTwo(out, ',', ' ');
-		AppendEntry(out, keys[i], base, key_offset);
-		AppendTwo(out, ':', ' ');
+		AppendKey(out, i == 0, base + key_offset,
+				  EntryLength(keys[i], key_offset));
 		AppendEntry(out, values[i], base, value_offset);
 		JBE_ADVANCE_OFFSET(key_offset, keys[i]);
 		JBE_ADVANCE_OFFSET(value_offset, values[i]);

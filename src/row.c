@@ -354,20 +354,18 @@ RowForm(const RowShape *shape, TupleDesc expected, const Datum *values,
 }
 
 /*
- * Where a row type that the caller holds has the shape's columns.  Names are
- * compared once for each version of a type, not for each row.
+ * Where a row type has the shape's columns.  Names are compared once for each
+ * version of a type, not for each row.
  */
 static const RowPlaces *
-PlacesOfType(const RowShape *shape, TupleDesc type)
+PlacesOfType(const RowShape *shape, const TypeCacheEntry *type)
 {
 	struct FoundPlaces *found = shape->found;
-	uint64 identifier =
-		assign_record_type_identifier(type->tdtypeid, type->tdtypmod);
 
-	if (found->type_identifier != identifier)
+	if (found->type_identifier != type->tupDesc_identifier)
 	{
-		RowLocate(shape, type, &found->of_type);
-		found->type_identifier = identifier;
+		RowLocate(shape, type->tupDesc, &found->of_type);
+		found->type_identifier = type->tupDesc_identifier;
 	}
 	return &found->of_type;
 }
@@ -379,22 +377,20 @@ void
 RowDeform(const RowShape *shape, HeapTupleHeader row, Datum *values,
 		  bool *nulls)
 {
-	TupleDesc type;
-	HeapTupleData tuple;
+	/* as it is for as long as nobody looks into the catalogs */
+	const TypeCacheEntry *type = lookup_type_cache(
+		HeapTupleHeaderGetTypeId(row), TYPECACHE_TUPDESC);
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row),
+						   .t_data = row};
 	Datum *all_values;
 	bool *all_nulls;
 
-	type = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
-								  HeapTupleHeaderGetTypMod(row));
-	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = row;
-	all_values = palloc(type->natts * sizeof(Datum));
-	all_nulls = palloc(type->natts * sizeof(bool));
-	heap_deform_tuple(&tuple, type, all_values, all_nulls);
+	if (type->tupDesc == NULL)
+		elog(ERROR, "type %u has no columns", type->type_id);
+	all_values = palloc(type->tupDesc->natts * sizeof(Datum));
+	all_nulls = palloc(type->tupDesc->natts * sizeof(bool));
+	heap_deform_tuple(&tuple, type->tupDesc, all_values, all_nulls);
 	RowPick(PlacesOfType(shape, type), all_values, all_nulls, values, nulls);
-	ReleaseTupleDesc(type);
 	pfree(all_values);
 	pfree(all_nulls);
 }

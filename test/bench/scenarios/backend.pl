@@ -37,7 +37,7 @@ my $body = sql('SELECT bench.document(1)');
 my %first = (
 	upsert => "SELECT activityfeed.upsert_activity($key, '$body')::json",
 	touch => "SELECT activityfeed.touch_history_item($key, " . sql("SELECT $id") . ", '" . sql('SELECT bench.item_id(1)') . "')::json",
-	recent => "SELECT a::json FROM activityfeed.recent_activities($key) a",
+	recent => "SELECT activityfeed.recent_activities($key)::json",
 	peer => "SELECT peer.upsert_activity($key, '$body')");
 
 # The slowest of ours in each round, each in a connection of its own.

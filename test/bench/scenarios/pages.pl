@@ -18,7 +18,7 @@ begin('pages', users => 0, load => sub { sql("CALL bench.load($first_user, 1, $a
 my $middle = sql("SELECT change_number - $activities / 2 FROM activityfeed.feed");
 my @places = map { $middle - 16 * $_ } 0 .. 15;
 my @sides = map { { %$_, schema => 'activityfeed',
-	statement => "SELECT a::json FROM activityfeed.activities(:user, 'reader', 50, :before) a" } } (
+	statement => "SELECT activityfeed.activities(:user, 'reader', 50, :before)::json" } } (
 	{ name => 'first', variants => [ { user => $first_user, before => '9223372036854775807' } ] },
 	{ name => 'middle', variants => [ map { { user => $first_user, before => $_ } } @places ] });
 my $added = 0;

@@ -33,7 +33,7 @@ my $document = "jsonb_build_object('id', a.id::text, 'appActivityId', a.app_acti
 	'lastModifiedDateTime', a.last_modified_date_time, 'expirationDateTime', a.expiration_date_time)";
 
 my %statement = (
-	ours => "SELECT a::json FROM activityfeed.recent_activities(:user, 'reader') a",
+	ours => "SELECT activityfeed.recent_activities(:user, 'reader')::json",
 	floor => "SELECT $columns FROM floor.recent WHERE user_id = :user AND app_id = 'reader' ORDER BY history_change_number DESC LIMIT 20",
 	group_by => "SELECT $document FROM (
 			SELECT h.activity_id, max(h.change_number) AS newest FROM peer.history_item h
