@@ -86,7 +86,7 @@ for my $user ($first_user, @user{ sort keys %user })
 throughput([ map { side($_) } qw(ours floor recursive group_by) ], only => [qw(8_async 1_async)]);
 for my $size (grep { $user{$_} } '1e4', '1e6')
 {
-	throughput([ map { side($_, $user{$size}) } qw(ours group_by recursive group_by_own) ], only => ['8_async'], suffix => "_$size");
+	throughput([ map { side($_, $user{$size}) } qw(ours floor group_by recursive group_by_own) ], only => ['8_async'], suffix => "_$size");
 }
 flatness([ map { { %{ side('ours', $user{$_}) }, name => $_ } } sort keys %user ], calls_of(10_000));
 for my $size ('hot', map { "1e$_" } 2 .. $largest)
