@@ -24,6 +24,14 @@ FROM (SELECT code, format('"\u%s\u%s"', to_hex(55296 + (code - 65536) / 1024), t
 SELECT a.app_activity_id, a.app_display_name FROM upsert_activity('json', 'planes', '{"appActivityId": "\\ud83d\\ude00", "appDisplayName": "\\\ud83d\ude00\"\u0041",
 	"activitySourceHost": "h", "activationUrl": "u", "visualElements": {"displayText": "d"}}') a;
 SELECT count(*) FROM activity WHERE user_id = 'json' AND app_id = 'planes';
+-- what comes out is byte for byte what PostgreSQL writes, wherever in a string or a key there is something to escape
+SELECT count(*) AS strings,
+	count(*) FILTER (WHERE position('"appDisplayName": ' || to_json(string) || ', "contentUrl"' IN document) = 0) AS wrong_strings,
+	count(*) FILTER (WHERE position('"contentInfo": ' || info::text || ', "status"' IN document) = 0) AS wrong_jsonb
+FROM generate_series(0, 40) length, generate_series(1, greatest(length, 1)) place, unnest(ARRAY['"', '\', E'\n', E'\x01', E'\x1f', 'x']) c,
+	LATERAL (VALUES (left(overlay(repeat('a', length) PLACING c FROM place), length))) s (string),
+	LATERAL (VALUES (jsonb_build_object(string, string, string || 'z', ARRAY[string]))) i (info),
+	LATERAL (VALUES (jsonb_populate_record(NULL::activity, jsonb_build_object('app_display_name', string, 'content_info', info))::json::text)) d (document);
 -- integers beyond 64 bits and bytes above 0x7f, in members of every kind
 SELECT was_created(a) FROM upsert_activity('json', 'big', pg_temp.doc('{"@x": 123456789012345678901234567890, "appDisplayName": "é", "contentInfo": {"é": 18446744073709551616}}')) a;
 -- keys that are spelt with escapes, and several of one name
