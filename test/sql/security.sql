@@ -177,7 +177,8 @@ COPY activityfeed.feed (user_id) TO STDOUT;
 COPY activityfeed.activity (user_id, app_id) TO STDOUT;
 COPY (SELECT user_id, app_id, user_timezone FROM activityfeed.history_item) TO STDOUT;
 -- writing for others, moving rows, taking ids of theirs
-SELECT what, pg_temp.try(statement) AS refused FROM (VALUES
+-- (18 has other words for a table of a table's type)
+SELECT what, regexp_replace(pg_temp.try(statement), '^42809 .*', '42809') AS refused FROM (VALUES
 	('a feed of another user', 'INSERT INTO activityfeed.feed VALUES (''sec bob SECRET'', now(), 1, 1)'),
 	('a new feed of another user', 'INSERT INTO activityfeed.feed VALUES (''sec squatted'', now(), 9223372036854775807, 1)'),
 	('a feed of another user, or nothing', 'INSERT INTO activityfeed.feed VALUES (''sec bob SECRET'', now(), 1, 1) ON CONFLICT DO NOTHING'),
@@ -271,7 +272,8 @@ SET ROLE regress_feed_session;
 --
 -- The choice of a principal
 --
-SELECT statement, pg_temp.try(statement) AS refused FROM unnest(ARRAY[
+-- (18 names a setting as it was defined)
+SELECT statement, replace(pg_temp.try(statement), 'ACTIVITYFEED.App_Id', 'activityfeed.app_id') AS refused FROM unnest(ARRAY[
 	'SET activityfeed.user_id = ''sec bob SECRET''', 'SET LOCAL activityfeed.user_id = ''sec bob SECRET''', 'SET activityfeed.app_id = ''game''', 'SET activityfeed.app_id TO DEFAULT',
 	'SELECT set_config(''activityfeed.user_id'', ''sec bob SECRET'', false)', 'SELECT set_config(''activityfeed.app_id'', ''game'', true)', 'SELECT set_config(''ACTIVITYFEED.App_Id'', ''game'', true)',
 	'UPDATE pg_settings SET setting = ''game'' WHERE name = ''activityfeed.app_id''', 'RESET activityfeed.app_id',
