@@ -174,9 +174,11 @@ RefuseChildren(const char *table)
  * that has missed the last change may hold an older version, which was to
  * live longer.
  *
- * The commit is synchronous.  While one is not yet on disk no index scan can
- * mark the entries of what it has deleted (see SetHintBits in PostgreSQL), and
- * of many batches each would come by all that the others have deleted.
+ * The commit is flushed.  Before its WAL is on disk a transaction's hint bits are
+ * mostly not set (see SetHintBits in PostgreSQL), and without them no index
+ * scan marks the entries of what it has deleted: of many batches each would
+ * come by all that the others have deleted.  Asynchronous commits of others in
+ * between can have the same effect, until the WAL writer comes by.
  */
 int64
 PurgeExpired(int batch_size)

@@ -1,7 +1,8 @@
 # CALL purge() and a VACUUM after it: 10^5 sessions that have expired of 10^6
 # that have not, of 1 000 users; in every round as many that have just been
-# added.  The floor is one DELETE of the same rows, all in one transaction: no feed is
-# locked or told, no activity asked for what it knows of its sessions.
+# added.  The floor is one DELETE of the same rows, all in one transaction with an
+# asynchronous commit: no feed is locked or told, no activity asked for what it
+# knows of its sessions, nothing flushed.
 
 use strict;
 use warnings;
