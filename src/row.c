@@ -378,8 +378,8 @@ RowDeform(const RowShape *shape, HeapTupleHeader row, Datum *values,
 		  bool *nulls)
 {
 	/* as it is for as long as nobody looks into the catalogs */
-	const TypeCacheEntry *type = lookup_type_cache(
-		HeapTupleHeaderGetTypeId(row), TYPECACHE_TUPDESC);
+	const TypeCacheEntry *type =
+		lookup_type_cache(HeapTupleHeaderGetTypeId(row), TYPECACHE_TUPDESC);
 	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row),
 						   .t_data = row};
 	Datum *all_values;
